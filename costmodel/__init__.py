@@ -1,0 +1,24 @@
+"""costmodel: exact closed-form cost of one fine-tuning step.
+
+>>> import costmodel
+>>> costmodel.estimate("mobilenet_v2", method="lora", rank=4).memory["peak"]
+89222312
+"""
+
+from costmodel.api import Estimate, estimate, methods, models, trace
+from costmodel.errors import CostModelError, InputError, LiftError, TraceError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CostModelError",
+    "Estimate",
+    "InputError",
+    "LiftError",
+    "TraceError",
+    "__version__",
+    "estimate",
+    "methods",
+    "models",
+    "trace",
+]

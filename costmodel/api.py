@@ -1,0 +1,430 @@
+"""The Python API: the only module that composes the stages, from a model's name to an `Estimate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from costmodel import subjects
+from costmodel.cache import FormulaCache, versions
+from costmodel.contract import AXES, CONVENTIONS, DEFAULT_CLASSES, GROUPS, KINDS, PHASES, UPDATE_GAP
+from costmodel.errors import InputError
+from costmodel.formula import INPUT, PEAK, CostFormula, Derivation, flops_key, kind_key, memory_key
+from costmodel.methods import METHODS, Method, find
+from costmodel.request import Request, numbers_only, positive, request
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sympy
+    from torch import nn
+
+    from costmodel.subjects import Subject
+    from costmodel.tracing.trace import Trace
+
+OPTIMIZERS = {"galore": "galore_adamw"}
+"""Methods whose optimizer is not AdamW."""
+
+LOSS = "sum"
+
+Tree = Mapping[str, Any]
+"""Nested read-only mappings, laid out as the contract's JSON."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A cell without its point: where formulas come from, derived once for each region and then remembered."""
+
+    subject: Subject
+    method: Method
+    cached: bool = True
+    _derived: list[Derivation] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that decide the cost."""
+        return versions(self.method.packages)
+
+    def derivation(self, asked: Request, working: Callable[[], None] = lambda: None) -> Derivation:
+        """Return the closed form for the region asked for: from memory, from disk, or by tracing.
+
+        Args:
+            asked: the point, some of whose axes may be symbolic.
+            working: called once before tracing starts.
+
+        Raises:
+            InputError: when the model refuses the size, or a symbolic side would have to reach below the smallest one.
+            TraceError, LiftError: when no closed form can be derived.
+        """
+        disk = self._disk()
+        if not self._derived and disk:
+            self._derived.extend(disk.load())
+        for known in self._derived:
+            if _covers(known.formula, asked):
+                return known
+        working()
+        from costmodel.derive import derive
+
+        point = asked.representative()
+        every_rank = "r" in asked.names and not {"N", "H", "W"} & set(asked.names)
+        pinned = self._below_free_domain(asked)
+        made = derive(self.subject, self.method, point, pinned, every_rank)
+        if not pinned and not _covers(made.formula, asked):
+            self._derived.append(made)
+            pinned = self._below_free_domain(asked)
+            made = derive(self.subject, self.method, point, pinned, every_rank)
+        self._derived.append(made)
+        if disk:
+            disk.store(self._derived)
+        if not _covers(made.formula, asked):
+            raise InputError(
+                f"no formula of {self.subject.name} holds at {asked.values}: {made.formula.domain.describe()}"
+            )
+        return made
+
+    def _below_free_domain(self, asked: Request) -> dict[str, int]:
+        """Sides asked for that are below what the free formulas derived so far cover."""
+        free = [known.formula.domain for known in self._derived if {"H", "W"} <= set(known.formula.domain.lower)]
+        return {
+            axis: side for axis, side in asked.numbers.items() if axis in "HW" and free and side < free[0].lower[axis]
+        }
+
+    def _disk(self) -> FormulaCache | None:
+        if not (self.cached and self.subject.cacheable):
+            return None
+        return FormulaCache(
+            {
+                "model": self.subject.name,
+                "classes": self.subject.classes,
+                "method": self.method.name,
+                "versions": self.versions,
+            }
+        )
+
+
+def _covers(formula: CostFormula, asked: Request) -> bool:
+    """Tell whether a formula holds at every number asked for, and is free in every axis that stays symbolic."""
+    domain = formula.domain
+    inside = all(
+        domain.fixed[axis] == value
+        if axis in domain.fixed
+        else domain.lower[axis] <= value <= domain.upper.get(axis, value)
+        for axis, value in asked.numbers.items()
+    )
+    free = all(axis in domain.lower for axis in asked.names)
+    # A rank alone left open is answered for every rank; together with other symbols for the usual band.
+    whole = "r" not in asked.names or "r" not in domain.upper or bool({"N", "H", "W"} & set(asked.names))
+    return inside and free and whole
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of one fine-tuning step, as numbers where the point is a number and as formulas everywhere.
+
+    Attributes:
+        model: the model's name, aliases resolved.
+        alias: the name asked for, where it was an alias.
+        method, optimizer, loss: what is costed.
+        classes: outputs of the head, ``None`` for a module given as an object.
+        point: N, H, W, r; ``None`` where symbolic or without meaning.
+        symbolic: the axes that stay symbolic, with their name in the formulas.
+        flops: ``flops["torch"]["backward"]``; ``arithmetic`` also has ``by_kind``. FLOPs.
+        memory: ``memory["groups"]["act"]``, ``memory["peak"]``, ``memory["sum_of_group_peaks"]``, ``memory["input"]``. Bytes.
+        formulas: the same layout, as text; with ``arithmetic_matmul``, and for GaLore ``amortised``.
+        symbols: definition of each named size in the formulas.
+        domain: condition on each axis under which the formulas hold.
+        versions: packages that the numbers were derived with.
+        unknown: operators without an arithmetic rule, with their number of calls; empty when every one has a rule.
+        grouped_convolutions: how many convolutions of the forward pass have groups.
+        formula: the closed form itself.
+    """
+
+    model: str
+    alias: str | None
+    method: str
+    optimizer: str
+    loss: str
+    classes: int | None
+    point: Mapping[str, int | None]
+    symbolic: Mapping[str, str]
+    flops: Tree
+    memory: Tree
+    formulas: Tree
+    symbols: Mapping[str, str]
+    domain: Mapping[str, str]
+    versions: Mapping[str, str]
+    unknown: Mapping[str, int]
+    grouped_convolutions: int
+    formula: CostFormula = field(repr=False)
+    _source: Source = field(repr=False, compare=False)
+    _request: Request = field(repr=False, compare=False)
+
+    def at(self, *, N: int | None = None, H: int | None = None, W: int | None = None, r: int | None = None) -> Estimate:
+        """Return the same cell at another point; axes left out stay as they are.
+
+        Outside the domain of the formulas at hand they are derived again for the region asked for.
+
+        Raises:
+            InputError: as `estimate`.
+        """
+        given = {"N": N, "H": H, "W": W, "r": r}
+        values: dict[str, object] = {**self._request.values}
+        values |= {axis: value for axis, value in given.items() if value is not None}
+        asked = request(
+            self._source.method, rank=values.get("r"), batch=values["N"], height=values["H"], width=values["W"]
+        )
+        return answer(self._source, asked, self.alias)
+
+    def amortised(self, convention: str = "arithmetic", T: int = UPDATE_GAP) -> Fraction | None:
+        """Return FLOPs of an optimizer step with step 0's extra work spread over ``T`` steps.
+
+        optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic.
+        """
+        first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
+        return None if first is None or later is None else later + Fraction(first - later, T)
+
+    @property
+    def overcounted(self) -> bool:
+        """Whether torch counts more backward FLOPs than the products need: a grouped weight gradient."""
+        counted = self.formula.quantities[flops_key("torch", "backward")]
+        return counted != self.formula.quantities[kind_key("matmul", "backward")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract's JSON object as plain data."""
+        data: dict[str, Any] = {
+            "schema": "costmodel.estimate/1",
+            "model": self.model,
+            "alias": self.alias,
+            "method": self.method,
+            "optimizer": self.optimizer,
+            "loss": self.loss,
+            "classes": self.classes,
+        }
+        for name in ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown"):
+            data[name] = _plain(getattr(self, name))
+        data["grouped_convolutions"] = self.grouped_convolutions
+        return data
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the contract's JSON object as text."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each number: ``quantity``, ``part``, ``phase``, ``value``, ``unit``, ``formula``.
+
+        ``value`` has pandas' nullable integer type; it is missing where the point is symbolic.
+        """
+        import pandas as pd
+
+        rows: list[tuple[str, str, str | None, int | None, str, str]] = []
+        for convention in CONVENTIONS:
+            for phase in PHASES:
+                text = self.formulas["flops"][convention][phase]
+                rows.append(("flops", convention, phase, self.flops[convention][phase], "FLOP", text))
+        for kind in KINDS:
+            for phase in PHASES:
+                value = self.flops["arithmetic"]["by_kind"][phase][kind]
+                rows.append(
+                    ("flops", f"arithmetic.{kind}", phase, value, "FLOP", self.formula.text(kind_key(kind, phase)))
+                )
+        for group in GROUPS:
+            rows.append(("memory", group, None, self.memory["groups"][group], "byte", self.formulas["memory"][group]))
+        for total in ("sum_of_group_peaks", "peak"):
+            rows.append(("memory", total, None, self.memory[total], "byte", self.formulas["memory"][total]))
+        rows.append(("memory", "input", None, self.memory["input"], "byte", self.formula.text(INPUT)))
+        frame = pd.DataFrame(rows, columns=["quantity", "part", "phase", "value", "unit", "formula"])
+        return frame.astype({"value": "Int64"})
+
+    @property
+    def sympy(self) -> dict[str, Any]:
+        """The formulas as sympy expressions, laid out as ``formulas``; ``symbols`` holds the named sizes' definitions.
+
+        Symbols are ``sympy.Symbol(name, integer=True, positive=True)``.
+        """
+        import sympy
+
+        names = {*self.symbols, *self.formula.domain.lower, "T"}
+        known: dict[str, Any] = {name: sympy.Symbol(name, integer=True, positive=True) for name in names}
+        known |= {name: getattr(sympy, name) for name in ("floor", "Min", "Max")}
+
+        def parse(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {name: parse(item) for name, item in value.items()}
+            expression: sympy.Expr = sympy.parse_expr(value, local_dict=known)
+            return expression
+
+        return {**parse(self.formulas), "symbols": parse(self.symbols)}
+
+
+def _plain(value: Any) -> Any:
+    return {name: _plain(item) for name, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _frozen(value: dict[str, Any]) -> Tree:
+    return MappingProxyType({name: _frozen(item) if isinstance(item, dict) else item for name, item in value.items()})
+
+
+def source(model: str | nn.Module, method: str, classes: object = DEFAULT_CLASSES, cache: bool = True) -> Source:
+    """Return the cell of a model and a method, without its point.
+
+    Raises:
+        InputError: for an unknown model or method, or a number of classes that is not a positive integer.
+    """
+    chosen = find(method)
+    outputs = positive("classes", classes)
+    subject = subjects.named(model, outputs) if isinstance(model, str) else subjects.given(model)
+    return Source(subject, chosen, cache)
+
+
+def estimate(
+    model: str | nn.Module,
+    method: str = "fft",
+    *,
+    rank: int | str | None = None,
+    batch: int | str = 1,
+    resolution: int | str | None = None,
+    height: int | str | None = None,
+    width: int | str | None = None,
+    classes: int = DEFAULT_CLASSES,
+    cache: bool = True,
+    working: Callable[[], None] = lambda: None,
+) -> Estimate:
+    """Estimate FLOPs and memory of one fine-tuning step, exactly, without running it.
+
+    Args:
+        model: a name (see `costmodel.models`), or an ``nn.Module`` with inputs of shape (N, 3, H, W), which is not changed.
+        method: a name (see `costmodel.methods`).
+        rank: rank of LoRA, DoRA and GaLore, 4 by default; a name such as ``"r"`` keeps it symbolic.
+        batch: batch size N, or a name.
+        resolution: height and width at once, 224 by default, or a name.
+        height, width: pixels, or names.
+        classes: outputs of a named model's head.
+        cache: keep derived formulas of named models on disk.
+        working: called once if the step has to be traced, before that starts.
+
+    Returns:
+        The estimate: integers equal to what the real step measures, and the formulas they come from.
+
+    Raises:
+        InputError: for bad input; its text is one line that names the value and what would be accepted.
+        TraceError, LiftError: for a module whose step cannot be traced or has no closed form.
+    """
+    cell = source(model, method, classes, cache)
+    asked = request(cell.method, rank=rank, batch=batch, resolution=resolution, height=height, width=width)
+    alias = model if isinstance(model, str) and model != cell.subject.name else None
+    return answer(cell, asked, alias, working)
+
+
+def trace(
+    model: str | nn.Module,
+    method: str = "fft",
+    *,
+    rank: int | None = None,
+    batch: int = 1,
+    resolution: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    classes: int = DEFAULT_CLASSES,
+) -> Trace:
+    """Trace both steps of the protocol at one point, without data and without running anything.
+
+    Args: as `estimate`, numbers only.
+
+    Returns:
+        The trace: its operator calls, storage events, and `torch.fx.Graph`; each node leads to its cost.
+
+    Raises:
+        InputError: for bad input.
+        TraceError: for a step that cannot be traced.
+    """
+    cell = source(model, method, classes)
+    asked = request(cell.method, rank=rank, batch=batch, resolution=resolution, height=height, width=width)
+    point = numbers_only(asked, "a trace is made at one point")
+    from costmodel.tracing.step import record_step
+    from costmodel.tracing.trace import Trace
+
+    return Trace(record_step(cell.subject, cell.method, point))
+
+
+def models() -> dict[str, str]:
+    """Return the models known by name, with a line about each."""
+    return {
+        name: f"alias of {row['alias_of']}: {row['about']}" if "alias_of" in row else row["about"]
+        for name, row in subjects.model_table().items()
+    }
+
+
+def methods() -> dict[str, str]:
+    """Return the methods known by name, with what each trains."""
+    return {method.name: method.trains for method in METHODS.values()}
+
+
+def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[], None] = lambda: None) -> Estimate:
+    """Evaluate or bind a cell's formula for a request.
+
+    Args: as `Source.derivation`, and the alias that the model was asked for by.
+    """
+    derivation = cell.derivation(asked, working)
+    shown = derivation.formula
+    if asked.names:
+        shown = shown.bind({**asked.values})
+        numbers = {key: terms[0].constant if len(terms) == 1 else None for key, terms in shown.quantities.items()}
+    else:
+        numbers = {**shown.evaluate(asked.numbers)}
+    groups = {group: numbers[memory_key(group)] for group in GROUPS}
+    known = [value for value in groups.values() if value is not None]
+    by_kind = {phase: {kind: numbers[kind_key(kind, phase)] for kind in KINDS} for phase in PHASES}
+    flops: dict[str, Any] = {c: {phase: numbers[flops_key(c, phase)] for phase in PHASES} for c in CONVENTIONS}
+    flops["arithmetic"]["by_kind"] = by_kind
+    memory = {
+        "groups": groups,
+        "sum_of_group_peaks": sum(known) if len(known) == len(GROUPS) else None,
+        "peak": numbers[PEAK],
+        "input": numbers[INPUT],
+    }
+    return Estimate(
+        model=cell.subject.name,
+        alias=alias,
+        method=cell.method.name,
+        optimizer=OPTIMIZERS.get(cell.method.name, "adamw"),
+        loss=LOSS,
+        classes=cell.subject.classes,
+        point=MappingProxyType({axis: asked.numbers.get(axis) for axis in AXES}),
+        symbolic=MappingProxyType(asked.names),
+        flops=_frozen(flops),
+        memory=_frozen(memory),
+        formulas=_frozen(_formulas(shown, cell.method)),
+        symbols=MappingProxyType(shown.symbols()),
+        domain=MappingProxyType(shown.domain.describe()),
+        versions=MappingProxyType(cell.versions),
+        unknown=MappingProxyType(dict(derivation.unknown)),
+        grouped_convolutions=derivation.grouped,
+        formula=shown,
+        _source=cell,
+        _request=asked,
+    )
+
+
+def _formulas(formula: CostFormula, method: Method) -> dict[str, Any]:
+    flops = {c: {phase: formula.text(flops_key(c, phase)) for phase in PHASES} for c in CONVENTIONS}
+    memory = {group: formula.text(memory_key(group)) for group in GROUPS}
+    memory |= {"sum_of_group_peaks": formula.sum_of_group_peaks(), "peak": formula.text(PEAK)}
+    texts: dict[str, Any] = {
+        "flops": flops,
+        "arithmetic_matmul": {phase: formula.text(kind_key("matmul", phase)) for phase in PHASES},
+        "memory": memory,
+    }
+    if method.name == "galore":
+        texts["amortised"] = {c: _amortised_text(formula, c) for c in CONVENTIONS}
+    return texts
+
+
+def _amortised_text(formula: CostFormula, convention: str) -> str:
+    (first,), (later,) = (
+        formula.quantities[flops_key(convention, phase)] for phase in ("optimizer_first", "optimizer")
+    )
+    once = CostFormula({"once": (first - later,)}, formula.sizes, formula.domain).text("once")
+    return f"{formula.text(flops_key(convention, 'optimizer'))} + ({once})/T"

@@ -1,0 +1,45 @@
+"""The words of the contract: phases, conventions, kinds, memory groups and the point of a cell.
+
+Everything else in the package speaks in these terms. Nothing here imports anything but the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PHASES = ("forward", "backward", "optimizer_first", "optimizer")
+"""Phases of the step protocol. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
+
+CONVENTIONS = ("arithmetic", "torch", "paper")
+"""Ways to count FLOPs; see ``docs/conventions.md``."""
+
+KINDS = ("matmul", "svd", "other")
+"""Parts of the ``arithmetic`` convention."""
+
+GROUPS = ("param", "buffer", "grad", "act", "temp", "opt")
+"""Memory groups, named as torch's MemTracker assigns them; see ``docs/memory-groups.md``."""
+
+AXES = ("N", "H", "W", "r")
+"""Base symbols of every formula: batch, height, width, rank."""
+
+UPDATE_GAP = 200
+"""GaLore's projection refresh interval ``T`` in optimizer steps."""
+
+DEFAULT_CLASSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One integer point of a cell: batch ``N``, height ``H``, width ``W`` (pixels) and rank ``r``.
+
+    ``r`` is ``None`` for a method without a rank.
+    """
+
+    N: int = 1
+    H: int = 224
+    W: int = 224
+    r: int | None = 4
+
+    def values(self) -> dict[str, int]:
+        """Return the axes that have a value, by name."""
+        return {axis: value for axis in AXES if (value := getattr(self, axis)) is not None}

@@ -1,0 +1,30 @@
+"""What can go wrong, said in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CostModelError(Exception):
+    """Base of every error that this package raises on purpose. Its text is one line."""
+
+
+class InputError(CostModelError, ValueError):
+    """The caller asked for something that cannot be: names the value and what would be accepted."""
+
+
+class TraceError(CostModelError, RuntimeError):
+    """A step could not be traced: names the operator or the line that stopped it."""
+
+
+class LiftError(CostModelError, RuntimeError):
+    """Traces at two points cannot be joined into one closed form: names the first difference."""
+
+
+def unknown(kind: str, value: str, accepted: Iterable[str]) -> InputError:
+    """Build the error for a name that is not in a list, nearest names first."""
+    names = sorted(accepted)
+    near = get_close_matches(value, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"accepted: {', '.join(names)}"
+    return InputError(f"unknown {kind} '{value}': {hint}")

@@ -1,0 +1,265 @@
+"""The closed form of one cell: frozen data that evaluates, binds and prints. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import mul
+from typing import Any
+
+from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.domain import Domain
+from costmodel.polynomial import Monomial, Polynomial, render
+from costmodel.sizes import Capped, Size, Strided, name_sizes
+
+Expression = tuple[Polynomial, ...]
+"""The largest of its polynomials; one polynomial alone is itself."""
+
+PEAK, INPUT = "memory.peak", "memory.input"
+
+
+def flops_key(convention: str, phase: str) -> str:
+    """Name the FLOPs of a phase under a convention."""
+    return f"flops.{convention}.{phase}"
+
+
+def kind_key(kind: str, phase: str) -> str:
+    """Name the part of the arithmetic FLOPs of a phase that is of one kind."""
+    return f"kind.{kind}.{phase}"
+
+
+def memory_key(group: str) -> str:
+    """Name the peak bytes of a memory group."""
+    return f"memory.{group}"
+
+
+QUANTITIES = (
+    *(flops_key(convention, phase) for convention in CONVENTIONS for phase in PHASES),
+    *(kind_key(kind, phase) for kind in KINDS for phase in PHASES),
+    *(memory_key(group) for group in GROUPS),
+    PEAK,
+    INPUT,
+)
+"""Everything a formula knows, by name."""
+
+
+@dataclass(frozen=True)
+class CostFormula:
+    """FLOPs and bytes of one training step as functions of N, H, W and r.
+
+    Attributes:
+        quantities: an expression for each name in `QUANTITIES`.
+        sizes: the named sizes that occur, each with its definition in a base symbol.
+        domain: where the formula holds; it says nothing elsewhere.
+    """
+
+    quantities: Mapping[str, Expression]
+    sizes: Mapping[str, Size]
+    domain: Domain
+
+    @staticmethod
+    def build(quantities: Mapping[str, Expression], sizes: Iterable[Size], domain: Domain) -> CostFormula:
+        """Build a formula from expressions whose symbols are size keys, numbering the sizes that occur."""
+        used = {symbol for expression in quantities.values() for term in expression for symbol in term.symbols}
+        kept = [size for size in sizes if size.key in used and size.key != size.axis]
+        names = name_sizes(kept)
+        renamed: Mapping[str, int | str] = dict(names)
+        defined = {names[size.key]: size for size in kept}
+        return CostFormula(
+            {key: tuple(term.substitute(renamed) for term in terms) for key, terms in quantities.items()},
+            {name: defined[name] for name in names.values()},
+            domain,
+        )
+
+    # -- numbers ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _program(self) -> tuple[list[tuple[str, ...]], list[tuple[str, list[tuple[list[int], list[int]]]]]]:
+        index: dict[Monomial, int] = {}
+        steps = []
+        for key, expression in self.quantities.items():
+            terms = [
+                ([index.setdefault(monomial, len(index)) for monomial in term.terms], list(term.terms.values()))
+                for term in expression
+            ]
+            steps.append((key, terms))
+        factors = [tuple(symbol for symbol, power in monomial for _ in range(power)) for monomial in index]
+        return factors, steps
+
+    def evaluate(self, base: Mapping[str, int]) -> dict[str, int]:
+        """Return every quantity at one point.
+
+        Args:
+            base: values of the base symbols; the caller has checked that the domain contains them.
+        """
+        values = dict(base)
+        for name, size in self.sizes.items():
+            values[name] = size.at(base)
+        factors, steps = self._program
+        monomials = []
+        for symbols in factors:
+            product = 1
+            for symbol in symbols:
+                product *= values[symbol]
+            monomials.append(product)
+        pick = monomials.__getitem__
+        return {key: max([sum(map(mul, map(pick, at), by)) for at, by in terms]) for key, terms in steps}
+
+    def depends(self, key: str, axes: Iterable[str]) -> bool:
+        """Tell whether a quantity depends on one of ``axes``."""
+        wanted = set(axes)
+        symbols = {symbol for term in self.quantities[key] for symbol in term.symbols}
+        return any((self.sizes[s].axis if s in self.sizes else s) in wanted for s in symbols)
+
+    # -- symbols ---------------------------------------------------------------------------------------------------
+
+    def bind(self, values: Mapping[str, int | str]) -> CostFormula:
+        """Give axes values (integers) or other names (strings) and simplify.
+
+        Terms of a ``Max`` that cannot win on what is left of the domain are dropped.
+        """
+        substitution: dict[str, int | str] = dict(values)
+        left: dict[str, Size] = {}
+        for name, size in self.sizes.items():
+            value = values.get(size.axis, size.axis)
+            if isinstance(value, int):
+                substitution[name] = size.at({size.axis: value})
+            else:
+                moved = _on_axis(size, value)
+                substitution[name] = moved.key
+                left[moved.key] = moved
+        domain = self.domain.bind(values)
+        bound = {
+            key: tuple({term.substitute(substitution) for term in terms}) for key, terms in self.quantities.items()
+        }
+        return CostFormula.build(
+            {key: largest(terms, domain, left) for key, terms in bound.items()}, left.values(), domain
+        )
+
+    @cached_property
+    def _collected(self) -> tuple[str, ...]:
+        """Symbols that terms are gathered by: batch and rank, by whatever name, not sides."""
+        sides = {"H", "W"} | {size.axis for size in self.sizes.values() if isinstance(size, Strided)}
+        return tuple(axis for axis in self.domain.lower if axis not in sides)
+
+    def text(self, key: str) -> str:
+        """Write one quantity as an expression that ``sympy.parse_expr`` parses."""
+        return _render(self.quantities[key], self._collected)
+
+    def sum_of_group_peaks(self) -> str:
+        """Write the sum of the groups' own peaks."""
+        plain = Polynomial.total(
+            self.quantities[memory_key(g)][0] for g in GROUPS if len(self.quantities[memory_key(g)]) == 1
+        )
+        maxima = [self.text(memory_key(g)) for g in GROUPS if len(self.quantities[memory_key(g)]) > 1]
+        return " + ".join([_render((plain,), self._collected), *maxima])
+
+    def symbols(self) -> dict[str, str]:
+        """Return the definition of each named size, as an expression in its base symbol."""
+        return {name: size.text for name, size in self.sizes.items()}
+
+    # -- data ------------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data (numbers, strings, lists) that `from_dict` reads back."""
+        return {
+            "sizes": {
+                name: ["strided", size.axis, size.divisor, size.offset]
+                if isinstance(size, Strided)
+                else ["capped", size.axis, size.limit]
+                for name, size in self.sizes.items()
+            },
+            "domain": {"lower": self.domain.lower, "upper": self.domain.upper, "fixed": self.domain.fixed},
+            "quantities": {
+                key: [[[list(map(list, m)), c] for m, c in term.terms.items()] for term in terms]
+                for key, terms in self.quantities.items()
+            },
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> CostFormula:
+        """Read plain data; nothing in it is evaluated as code.
+
+        Raises:
+            KeyError, TypeError, ValueError: when the data is not a formula.
+        """
+        sizes: dict[str, Size] = {
+            name: Strided(str(rest[0]), int(rest[1]), int(rest[2]))
+            if kind == "strided"
+            else Capped(str(rest[0]), int(rest[1]))
+            for name, (kind, *rest) in data["sizes"].items()
+        }
+        quantities = {
+            key: tuple(
+                Polynomial({tuple((str(s), int(p)) for s, p in monomial): int(c) for monomial, c in term})
+                for term in data["quantities"][key]
+            )
+            for key in QUANTITIES
+        }
+        bounds = {
+            name: {str(a): int(v) for a, v in data["domain"][name].items()} for name in ("lower", "upper", "fixed")
+        }
+        return CostFormula(quantities, sizes, Domain(**bounds))
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A closed form and what was seen on the way to it.
+
+    Attributes:
+        formula: the closed form.
+        unknown: operators without an arithmetic rule, with the number of calls in both steps.
+        grouped: number of grouped convolutions in the forward pass.
+    """
+
+    formula: CostFormula
+    unknown: Mapping[str, int]
+    grouped: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that `from_dict` reads back."""
+        return {"formula": self.formula.to_dict(), "unknown": dict(self.unknown), "grouped": self.grouped}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Derivation:
+        """Read plain data.
+
+        Raises:
+            KeyError, TypeError, ValueError: when the data is not a derivation.
+        """
+        unknown = {str(name): int(times) for name, times in data["unknown"].items()}
+        return Derivation(CostFormula.from_dict(data["formula"]), unknown, int(data["grouped"]))
+
+
+def _on_axis(size: Size, axis: str) -> Size:
+    return Strided(axis, size.divisor, size.offset) if isinstance(size, Strided) else Capped(axis, size.limit)
+
+
+def _render(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:
+    if len(expression) == 1:
+        return render(expression[0], collect)
+    shared = set.intersection(*(set(term.terms.items()) for term in expression))
+    common = Polynomial(dict(shared))
+    maximum = f"Max({', '.join(render(term - common, collect) for term in expression)})"
+    return f"{render(common, collect)} + {maximum}" if shared else maximum
+
+
+def largest(terms: Sequence[Polynomial], domain: Domain, sizes: Mapping[str, Size]) -> Expression:
+    """Drop the polynomials that are proved never to be the largest on the domain.
+
+    Args:
+        terms: polynomials in base symbols and size keys.
+        domain: where the maximum is taken.
+        sizes: the sizes by key.
+    """
+    if len(terms) == 1:
+        return tuple(terms)
+    import numpy as np
+
+    from costmodel.dominance import Certificate, to_polynomial
+
+    monomials = sorted({monomial for term in terms for monomial in term.terms})
+    rows = np.array([[term.terms.get(m, 0) for m in monomials] for term in terms], dtype=np.int64)
+    kept = Certificate(domain, sizes, monomials).undominated(rows)
+    return tuple(to_polynomial(row, monomials) for row in kept)

@@ -1,0 +1,118 @@
+"""Fine-tuning methods by name. To add one, write a module with `adapt` and `optimizer` and add its row to `METHODS`."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from costmodel.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to fine-tune.
+
+    Attributes:
+        name: as typed on the command line.
+        trains: what it updates, in a few words.
+        how: the code that does it.
+        ranked: whether it has a rank.
+        module: the module of this package that implements it.
+        packages: distributions whose version decides its cost, beside torch and torchvision.
+        splits: axes (``N``, ``r``) where the value 1 is known to run other operators than 2 and more, so that the two
+            are derived apart. A hint that saves a trace: without it the difference is found by tracing.
+    """
+
+    name: str
+    trains: str
+    how: str
+    ranked: bool
+    module: str
+    packages: tuple[str, ...] = ()
+    splits: str = ""
+
+    def apply(self, model: nn.Module, rank: int | None) -> tuple[nn.Module, Optimizer]:
+        """Adapt ``model`` in place and build its optimizer.
+
+        Args:
+            model: a fresh model in train mode, on any device.
+            rank: the method's rank; ``None`` when it has none.
+
+        Returns:
+            The model to call (peft wraps it) and the optimizer of its trainable parameters.
+        """
+        implementation = importlib.import_module(self.module)
+        adapted: nn.Module = implementation.adapt(model, self.name, rank)
+        optimizer: Optimizer = implementation.optimizer(adapted, rank)
+        return adapted, optimizer
+
+
+_TABLE = (
+    Method("fft", "every parameter", "torch.optim.AdamW", False, "costmodel.methods.plain"),
+    Method(
+        "bn_head",
+        "the head; BatchNorm statistics in the forward pass",
+        "all else frozen",
+        False,
+        "costmodel.methods.plain",
+    ),
+    Method(
+        "lora",
+        "low-rank factors on every Linear and ungrouped Conv2d",
+        "peft LoRA, alpha = r",
+        True,
+        "costmodel.methods.lora",
+        ("peft",),
+        "r",
+    ),
+    Method(
+        "dora",
+        "LoRA's factors and a magnitude per output channel",
+        "peft LoRA with use_dora=True",
+        True,
+        "costmodel.methods.lora",
+        ("peft",),
+        "Nr",
+    ),
+    Method(
+        "galore",
+        "every parameter; matrices through a rank-r projection of the gradient",
+        "galore_torch GaLoreAdamW, T = 200, scale 0.25, projection std",
+        True,
+        "costmodel.methods.galore",
+        ("galore-torch",),
+    ),
+)
+
+METHODS = {method.name: method for method in _TABLE}
+
+
+def find(name: str) -> Method:
+    """Return the method of that name.
+
+    Raises:
+        InputError: for a name that is not known.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    return METHODS[name]
+
+
+def ranked_names() -> str:
+    """List the methods that take a rank, for messages."""
+    return ", ".join(method.name for method in _TABLE if method.ranked)
+
+
+def check_rank_allowed(method: Method, given: object) -> None:
+    """Refuse a rank for a method that has none.
+
+    Raises:
+        InputError: when ``given`` is not None and the method has no rank.
+    """
+    if given is not None and not method.ranked:
+        raise InputError(f"--rank {given}: method '{method.name}' has no rank; methods with a rank: {ranked_names()}")

@@ -1,0 +1,128 @@
+"""What a user asks for: for each axis a number, or a name that keeps it symbolic."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from costmodel.contract import AXES, Point
+from costmodel.errors import InputError
+from costmodel.methods import Method, check_rank_allowed
+
+Value = int | str
+"""A number, or a name."""
+
+DEFAULT_RANK = 4
+DEFAULT_SIDE = 224
+_RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
+_OPTION = {"N": "batch", "H": "height", "W": "width", "r": "rank"}
+_SIZE_NAME = re.compile(r"[a-z]\w*\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A point, some of whose axes may be names.
+
+    Attributes:
+        values: number or name of each axis that the method has.
+    """
+
+    values: Mapping[str, Value]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The axes that have a number."""
+        return {axis: value for axis, value in self.values.items() if isinstance(value, int)}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The axes that stay symbolic, with the name asked for."""
+        return {axis: value for axis, value in self.values.items() if isinstance(value, str)}
+
+    def representative(self) -> Point:
+        """Return a point in the region that is asked for: symbolic axes stand for their general case."""
+        general = {"N": 2, "H": DEFAULT_SIDE, "W": DEFAULT_SIDE, "r": DEFAULT_RANK}
+        chosen = {axis: general[axis] if isinstance(value, str) else value for axis, value in self.values.items()}
+        return Point(chosen["N"], chosen["H"], chosen["W"], chosen.get("r"))
+
+
+def request(
+    method: Method,
+    *,
+    rank: object = None,
+    batch: object = 1,
+    resolution: object = None,
+    height: object = None,
+    width: object = None,
+) -> Request:
+    """Check what was asked for and fill in the defaults.
+
+    Raises:
+        InputError: for a value that is neither a positive integer nor a usable name, ``resolution`` together with
+            ``height`` or ``width``, a rank where the method has none, or one name for two axes.
+    """
+    check_rank_allowed(method, rank)
+    if resolution is not None and (height is not None or width is not None):
+        raise InputError("--resolution and --height/--width exclude each other: give one side for both, or both sides")
+    side = _value("resolution", resolution) if resolution is not None else DEFAULT_SIDE
+    values = {
+        "N": _value("batch", batch),
+        "H": _value("height", height) if height is not None else side,
+        "W": _value("width", width) if width is not None else side,
+    }
+    if method.ranked:
+        values["r"] = _value("rank", rank) if rank is not None else DEFAULT_RANK
+    _check_names(values, square=resolution is not None)
+    return Request(values)
+
+
+def numbers_only(asked: Request, why: str) -> Point:
+    """Return the point asked for.
+
+    Raises:
+        InputError: when an axis was given a name.
+    """
+    for axis, name in asked.names.items():
+        raise InputError(f"--{_OPTION[axis]} {name}: {why}, give a positive integer")
+    return asked.representative()
+
+
+def positive(option: str, raw: object) -> int:
+    """Read a positive integer.
+
+    Raises:
+        InputError: for anything else.
+    """
+    value = _value(option, raw)
+    if isinstance(value, str):
+        raise InputError(f"--{option} {raw}: expected a positive integer")
+    return value
+
+
+def _value(option: str, raw: object) -> Value:
+    text = str(raw).strip()
+    if not isinstance(raw, bool) and isinstance(raw, (int, str)):
+        if text.isascii() and text.isdigit() and int(text) > 0:
+            return int(text)
+        if isinstance(raw, str) and text.isascii() and text.isidentifier() and not keyword.iskeyword(text):
+            return text
+    example = {"batch": "N", "rank": "r", "resolution": "S", "height": "H", "width": "W"}.get(option)
+    symbolic = f", or a name such as {example} to keep it symbolic" if example else ""
+    raise InputError(f"--{option} {text}: expected a positive integer{symbolic}")
+
+
+def _check_names(values: Mapping[str, Value], square: bool) -> None:
+    taken: dict[str, str] = {}
+    for axis, name in values.items():
+        if not isinstance(name, str):
+            continue
+        option = _OPTION[axis]
+        if name in _RESERVED or _SIZE_NAME.fullmatch(name) or (name in AXES and name != axis and not square):
+            raise InputError(f"--{option} {name}: this name has a meaning in formulas; choose another, such as {axis}")
+        if name in taken and not (square and axis == "W"):
+            raise InputError(
+                f"--{option} {name}: the name already stands for --{taken[name]}; choose another, such as {axis}"
+            )
+        taken[name] = option

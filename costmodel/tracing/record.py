@@ -1,0 +1,96 @@
+"""What a traced step is made of: operator calls in order, and the storage events between them. Plain data, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+BIRTH, DEATH, REGROUP = "birth", "death", "regroup"
+
+
+class TensorRef(NamedTuple):
+    """A tensor as an operator saw it: which storage, and the view of it.
+
+    ``shape`` and ``stride`` are in elements, ``offset`` too; ``dtype`` is torch's name without ``torch.``.
+    """
+
+    storage: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int
+    dtype: str
+    requires_grad: bool
+
+
+class StorageEvent(NamedTuple):
+    """One change of the live storages.
+
+    ``kind`` is ``birth`` (``nbytes`` and ``group`` say what was made), ``death``, or ``regroup`` (now in ``group``).
+    """
+
+    kind: str
+    storage: int
+    nbytes: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpCall:
+    """One dispatched ATen operator.
+
+    Attributes:
+        name: operator with overload, ``aten.convolution.default``.
+        step: 0 or 1, the optimizer step of the protocol.
+        phase: ``forward``, ``backward`` or ``optimizer``.
+        module: path of the module whose forward made this call, or whose forward call this is the gradient of.
+        args, kwargs: as dispatched, tensors replaced by `TensorRef`.
+        outputs: the tensors returned, in order; ``None`` where a gradient was not asked for.
+        events: number of storage events up to and with this operator; memory is sampled here.
+    """
+
+    name: str
+    step: int
+    phase: str
+    module: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: tuple[TensorRef | None, ...]
+    events: int
+
+    @property
+    def packet(self) -> str:
+        """The operator without namespace and overload: ``convolution``."""
+        return self.name.split(".")[1]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """Both steps of the protocol as recorded at one point.
+
+    Attributes:
+        base: values of the base symbols N, H, W, r at which the step was traced.
+        calls: operator calls in order.
+        events: storage events in order; the first ``setup`` of them are parameters and buffers.
+        owners: storage number to name, for parameters, buffers and the input.
+        input_bytes: bytes of the input batch, which is in no group.
+    """
+
+    base: dict[str, int]
+    calls: tuple[OpCall, ...]
+    events: tuple[StorageEvent, ...]
+    setup: tuple[TensorRef, ...]
+    owners: dict[int, str] = field(repr=False)
+    input_bytes: int
+
+
+def tensors(value: Any) -> Iterator[TensorRef]:
+    """Yield every tensor in (possibly nested) operator arguments, in order."""
+    if isinstance(value, TensorRef):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors(item)

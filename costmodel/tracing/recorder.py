@@ -1,0 +1,202 @@
+"""A dispatch mode that writes down every ATen call and the life of every storage, and keeps no tensor alive."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from costmodel.tracing.memo import ShapeMemo
+from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef
+
+_PROFILER = "profiler."
+"""Namespace of torch's own profiler marks (``Optimizer.step`` emits them): no tensor, no cost."""
+
+
+class _StorageWatch(weakref.ref[torch.UntypedStorage]):
+    """A weak reference to a storage that remembers its number, its size, and whether it counts as live memory."""
+
+    __slots__ = ("counted", "nbytes", "serial")
+
+    serial: int
+    nbytes: int
+    counted: bool
+
+
+class Recorder(TorchDispatchMode):
+    """Records operator calls and storage events while it is entered.
+
+    Groups follow torch's MemTracker: made outside the autograd engine is ``act``, inside it ``temp``, inside
+    ``optimizer.step`` ``opt``; a parameter's gradient moves to ``grad`` once it is accumulated, the tensors of
+    ``optimizer.state`` to ``opt`` after the step. A storage counts from the moment an operator returns it.
+    """
+
+    def __init__(self, memo: ShapeMemo) -> None:
+        super().__init__()
+        self._memo = memo
+        self.calls: list[OpCall] = []
+        self.events: list[StorageEvent] = []
+        self.setup: list[TensorRef] = []
+        self.owners: dict[int, str] = {}
+        self.phase = "forward"
+        self.step = 0
+        self._watches: dict[int, _StorageWatch] = {}
+        self._serials = 0
+        self._input_serial = -1
+        self._module_stack: list[str] = [""]
+        self._module_of_sequence: dict[int, str] = {}
+        self._parameter = ""
+        self._dtype_names: dict[torch.dtype, str] = {}
+        self._hooks = ExitStack()
+
+    # -- what is watched -------------------------------------------------------------------------------------------
+
+    def watch_model(self, model: nn.Module) -> None:
+        """Register parameters and buffers as live, hook gradients, and follow module calls."""
+        for group, members in (("param", model.named_parameters()), ("buffer", model.named_buffers())):
+            for name, tensor in members:
+                watch = self._watch(tensor.untyped_storage())
+                if not watch.counted:
+                    self._birth(watch, group)
+                    self.setup.append(self._ref(tensor, watch))
+                    self.owners[watch.serial] = _without_adapter_prefix(name)
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                handle = parameter.register_post_accumulate_grad_hook(self._gradient_ready)
+                self._hooks.callback(handle.remove)
+        paths = {id(module): _without_adapter_prefix(name) for name, module in model.named_modules()}
+
+        def enter(module: nn.Module, _inputs: Any) -> None:
+            self._module_stack.append(paths.get(id(module), self._module_stack[-1]))
+
+        def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
+            self._module_stack.pop()
+
+        self._hooks.callback(register_module_forward_pre_hook(enter).remove)
+        self._hooks.callback(register_module_forward_hook(leave).remove)
+
+    def watch_input(self, batch: torch.Tensor) -> None:
+        """Know the input batch, so that a view of it is not taken for a new storage. It is in no group."""
+        self._input_serial = self._watch(batch.untyped_storage()).serial
+        self.owners[self._input_serial] = "input"
+
+    def regroup(self, tensors: Iterable[torch.Tensor], group: str) -> None:
+        """Move the storages of ``tensors`` to ``group``."""
+        for tensor in tensors:
+            serial = self._watch(tensor.untyped_storage()).serial
+            self.events.append(StorageEvent(REGROUP, serial, 0, group))
+
+    def close(self) -> None:
+        """Remove every hook."""
+        self._hooks.close()
+
+    def _gradient_ready(self, parameter: torch.Tensor) -> None:
+        gradient = parameter.grad
+        if gradient is not None:
+            self.regroup([gradient], "grad")
+            owner = self.owners[self._watch(parameter.untyped_storage()).serial]
+            self.owners[self._watch(gradient.untyped_storage()).serial] = owner
+
+    # -- the record ------------------------------------------------------------------------------------------------
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = str(func)
+        if name.startswith(_PROFILER):
+            return func(*args, **(kwargs or {}))
+        ref_args = tuple([self._describe(value) for value in args])
+        ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()} if kwargs else {}
+        module = self._current_module(ref_args)
+        result = self._memo.call(func, args, kwargs or {}, (ref_args, ref_kwargs))
+        outputs: tuple[TensorRef | None, ...] = ()
+        if isinstance(result, torch.Tensor):
+            outputs = (self._returned(result),)
+        elif isinstance(result, (tuple, list)):
+            outputs = tuple([self._returned(item) if isinstance(item, torch.Tensor) else None for item in result])
+        self.calls.append(OpCall(name, self.step, self.phase, module, ref_args, ref_kwargs, outputs, len(self.events)))
+        return result
+
+    def _returned(self, tensor: torch.Tensor) -> TensorRef:
+        storage = tensor.untyped_storage()
+        watch = self._watch(storage)
+        if watch.serial != self._input_serial:
+            if watch.counted and storage.nbytes() != watch.nbytes:  # resized in place
+                self.events.append(StorageEvent(DEATH, watch.serial, 0, ""))
+                watch.counted, watch.nbytes = False, storage.nbytes()
+            if not watch.counted:
+                self._birth(watch, self._group())
+        return self._ref(tensor, watch)
+
+    def _group(self) -> str:
+        if self.phase == "optimizer":
+            return "opt"
+        return "temp" if torch._C._current_graph_task_id() != -1 else "act"
+
+    def _birth(self, watch: _StorageWatch, group: str) -> None:
+        watch.counted = True
+        self.events.append(StorageEvent(BIRTH, watch.serial, watch.nbytes, group))
+
+    def _watch(self, storage: torch.UntypedStorage) -> _StorageWatch:
+        key = storage._cdata
+        watch = self._watches.get(key)
+        if watch is None:
+            watches, events = self._watches, self.events
+
+            def died(watch: weakref.ref[torch.UntypedStorage]) -> None:
+                assert isinstance(watch, _StorageWatch)
+                del watches[key]
+                if watch.counted:
+                    events.append(StorageEvent(DEATH, watch.serial, 0, ""))
+
+            watch = self._watches[key] = _StorageWatch(storage, died)
+            watch.serial, watch.nbytes, watch.counted = self._serials, storage.nbytes(), False
+            self._serials += 1
+        return watch
+
+    def _ref(self, tensor: torch.Tensor, watch: _StorageWatch) -> TensorRef:
+        dtype = self._dtype_names.get(tensor.dtype)
+        if dtype is None:
+            dtype = self._dtype_names[tensor.dtype] = str(tensor.dtype).removeprefix("torch.")
+        return TensorRef(
+            watch.serial,
+            tuple(tensor.shape),
+            tensor.stride(),
+            int(tensor.storage_offset()),
+            dtype,
+            tensor.requires_grad,
+        )
+
+    def _describe(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self._ref(value, self._watch(value.untyped_storage()))
+        if isinstance(value, (list, tuple)):
+            return tuple([self._describe(item) for item in value])
+        if isinstance(value, (torch.dtype, torch.device, torch.layout, torch.memory_format)):
+            return str(value)
+        return value
+
+    def _current_module(self, args: tuple[Any, ...]) -> str:
+        """Name who is responsible for a call: the running module, the forward module of a gradient, or a parameter."""
+        if self.phase == "optimizer":
+            for value in args:
+                if isinstance(value, TensorRef) and value.storage in self.owners:
+                    self._parameter = self.owners[value.storage]
+            return self._parameter
+        node = torch._C._current_autograd_node()
+        if node is not None:
+            return self._module_of_sequence.get(node._sequence_nr(), "")
+        module = self._module_stack[-1]
+        # The autograd node of this call has just been numbered; its backward will carry the same number.
+        self._module_of_sequence.setdefault(torch.autograd._get_sequence_nr() - 1, module)
+        return module
+
+
+def _without_adapter_prefix(name: str) -> str:
+    return name.removeprefix("base_model.model.").removeprefix("base_model")

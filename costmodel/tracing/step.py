@@ -1,0 +1,106 @@
+"""The step protocol of the contract, run on meta tensors: shapes and storages are real, data is not there."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from costmodel.contract import Point
+from costmodel.errors import CostModelError, InputError, TraceError
+from costmodel.methods import Method
+from costmodel.subjects import Subject
+from costmodel.tracing.memo import ShapeMemo
+from costmodel.tracing.record import StepRecord
+from costmodel.tracing.recorder import Recorder
+
+STEPS = 2
+CHANNELS = 3
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Switch automatic garbage collection off, so that storages die by reference count alone, as in the protocol."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo | None = None) -> StepRecord:
+    """Trace both steps of the protocol at one point, without data and without running anything.
+
+    Args:
+        subject: the model.
+        method: how it is adapted.
+        point: the sizes; they may be as large as they like, no memory is used for tensors.
+        memo: shapes already worked out, to share between traces.
+
+    Raises:
+        InputError: when the model refuses the size.
+        TraceError: when an operator cannot be traced.
+    """
+    with torch.device("meta"):  # adapters too are made without data
+        model, optimizer = method.apply(subject.build("meta"), point.r)
+    batch = torch.empty(point.N, CHANNELS, point.H, point.W, device="meta")
+    recorder = Recorder(memo or ShapeMemo())
+    with collector_off():
+        try:
+            recorder.watch_model(model)
+            recorder.watch_input(batch)
+            with recorder:
+                for step in range(STEPS):
+                    recorder.step, recorder.phase = step, "forward"
+                    out = model(batch)
+                    loss = out.sum()
+                    recorder.phase = "backward"
+                    loss.backward()
+                    recorder.phase = "optimizer"
+                    optimizer.step()
+                    recorder.regroup(_state_tensors(optimizer), "opt")
+                    optimizer.zero_grad(set_to_none=True)
+        except CostModelError:
+            raise
+        except Exception as error:
+            raise _explain(error, recorder, subject, point) from error
+        finally:
+            recorder.close()
+    return StepRecord(
+        base=point.values(),
+        calls=tuple(recorder.calls),
+        events=tuple(recorder.events),
+        setup=tuple(recorder.setup),
+        owners=recorder.owners,
+        input_bytes=batch.nbytes,
+    )
+
+
+def _state_tensors(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
+    for state in optimizer.state.values():
+        for value in state.values():
+            if isinstance(value, torch.Tensor):
+                yield value
+
+
+_SIZE_COMPLAINTS = (
+    "Kernel size can't be greater",
+    "Expected more than 1 value per channel",
+    "Output size is too small",
+)
+
+
+def _explain(error: Exception, recorder: Recorder, subject: Subject, point: Point) -> CostModelError:
+    """Say in one line why a step could not be traced."""
+    reason = " ".join(str(error).split())
+    if any(complaint in reason for complaint in _SIZE_COMPLAINTS):
+        return InputError(
+            f"resolution {point.H}x{point.W} is too small for {subject.name} at batch {point.N}: {reason}"
+        )
+    last = recorder.calls[-1] if recorder.calls else None
+    where = f" after {last.name} in '{last.module}'" if last else ""
+    return TraceError(f"{subject.name} cannot be traced{where}: {type(error).__name__}: {reason}")

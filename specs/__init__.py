@@ -1,0 +1,1 @@
+"""Data only: models known by name. Read through ``importlib.resources``."""

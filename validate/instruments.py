@@ -1,0 +1,268 @@
+"""Instruments for a real step: a memory recorder that keeps nothing alive, FLOP counters, and torch's MemTracker."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from math import prod
+from typing import Any
+
+import torch
+from torch.distributed._tools.mem_tracker import MemTracker, _MemRefType
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+GROUPS = ("param", "buffer", "grad", "act", "temp", "opt")
+
+
+class MemoryMeter(TorchDispatchMode):
+    """Bytes of live storage by group, sampled after each dispatched operator. Holds weak references only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peaks = dict.fromkeys(GROUPS, 0)
+        self.peak = 0
+        self._now = dict.fromkeys(GROUPS, 0)
+        self._group: dict[int, str] = {}
+        self._alive: dict[int, tuple[weakref.ref[torch.UntypedStorage], int]] = {}
+        self._ignored: set[int] = set()
+        self._optimizer: weakref.ref[torch.optim.Optimizer] | None = None
+        self._stepping = False
+
+    @property
+    def mode(self) -> AbstractContextManager[object]:
+        """The meter itself is the dispatch mode."""
+        return self
+
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+        """Count parameters and buffers, follow gradients, and leave the input batch out."""
+        for parameter in model.parameters():
+            self._count(parameter, "param")
+            if parameter.requires_grad:
+                parameter.register_post_accumulate_grad_hook(lambda p: self._move(p.grad, "grad"))
+        for buffer in model.buffers():
+            self._count(buffer, "buffer")
+        self._ignored.add(batch.untyped_storage()._cdata)
+        self._optimizer = weakref.ref(optimizer)
+
+    def phase(self, step: int, name: str) -> None:
+        """Optimizer state belongs to ``opt`` once the optimizer has stepped."""
+        optimizer = self._optimizer() if self._optimizer else None
+        if name == "end" and optimizer:
+            for tensor in tree_leaves([list(state.values()) for state in optimizer.state.values()]):
+                if isinstance(tensor, torch.Tensor):
+                    self._move(tensor, "opt")
+        self._stepping = name == "optimizer"
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operator, count what it made, sample."""
+        result = func(*args, **(kwargs or {}))
+        in_backward = torch._C._current_graph_task_id() != -1
+        group = "opt" if self._stepping else "temp" if in_backward else "act"
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self._count(leaf, group)
+        for name, now in self._now.items():
+            self.peaks[name] = max(self.peaks[name], now)
+        self.peak = max(self.peak, sum(self._now.values()))
+        return result
+
+    def _count(self, tensor: torch.Tensor, group: str) -> None:
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._ignored:
+            return
+        known = self._alive.get(key)
+        if known is None:
+            self._group[key] = group
+            self._alive[key] = (weakref.ref(storage, partial(self._forget, key)), size)
+            self._now[group] += size
+        elif known[1] != size:
+            self._now[self._group[key]] += size - known[1]
+            self._alive[key] = (known[0], size)
+
+    def _move(self, tensor: torch.Tensor | None, group: str) -> None:
+        if tensor is None:
+            return
+        key = tensor.untyped_storage()._cdata
+        size = self._alive[key][1]
+        self._now[self._group[key]] -= size
+        self._now[group] += size
+        self._group[key] = group
+
+    def _forget(self, key: int, _: weakref.ref[torch.UntypedStorage]) -> None:
+        self._now[self._group.pop(key)] -= self._alive.pop(key)[1]
+
+
+class FlopMeter(TorchDispatchMode):
+    """FLOPs of each phase from real tensors: torch's registry, the paper's rules, and the plain matrix products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.torch: Counter[str] = Counter()
+        self.paper: Counter[str] = Counter()
+        self.products: Counter[str] = Counter()
+        self._phase = "forward"
+
+    @property
+    def mode(self) -> AbstractContextManager[object]:
+        """The meter itself is the dispatch mode."""
+        return self
+
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+        """Nothing to prepare."""
+
+    def phase(self, step: int, name: str) -> None:
+        """Count forward and backward of the first step, and the optimizer of each."""
+        if name == "optimizer":
+            self._phase = "optimizer_first" if step == 0 else "optimizer"
+        else:
+            self._phase = name if step == 0 else "repeated"
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operator and count it."""
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        packet = func._overloadpacket
+        if packet in flop_registry:
+            self.torch[self._phase] += flop_registry[packet](*args, **kwargs, out_val=result)
+        name = packet.__name__
+        self.paper[self._phase] += paper_flops(name, args, result)
+        self.products[self._phase] += product_flops(name, args, result)
+        return result
+
+
+def product_flops(name: str, args: Any, result: Any) -> int:
+    """Two FLOPs for each multiply-accumulate of a matrix product or convolution, its groups divided out everywhere."""
+    if name == "mm":
+        return 2 * _elements(result) * _sides(args[0])[1]
+    if name == "addmm":
+        return 2 * _elements(result) * _sides(args[1])[1]
+    if name == "bmm":
+        return 2 * _elements(result) * _sides(args[0])[2]
+    if name == "convolution":
+        x, weight, transposed = args[0], args[1], args[6]
+        return 2 * _elements(x if transposed else result) * _elements(weight[0])
+    if name == "convolution_backward":
+        grad, x, weight, transposed, mask = args[0], args[1], args[2], args[7], args[10]
+        products = bool(mask[0]) + bool(mask[1])
+        return 2 * _elements(x if transposed else grad) * _elements(weight[0]) * products
+    return 0
+
+
+def paper_flops(name: str, args: Any, result: Any) -> int:
+    """The published profiler's rules, written from the table of its rules, on real tensors."""
+    if name in ("mm", "addmm"):
+        bias = args[0] if name == "addmm" else None
+        m, k = _sides(args[1] if name == "addmm" else args[0])
+        n = _sides(result)[1]
+        return 2 * m * k * n - m * n + (_elements(bias) * k if bias is not None else 0)
+    if name == "bmm":
+        return 2 * _elements(result) * _sides(args[0])[2]
+    if name == "convolution":
+        with_bias = _elements(result) if args[2] is not None else 0
+        return 2 * (_elements(result) * prod(_sides(args[1])[1:]) + with_bias)
+    if name == "convolution_backward":
+        grad, x, weight, groups, mask = args[0], args[1], args[2], int(args[9]), args[10]
+        channels, kernel = _sides(x)[1], prod(_sides(weight)[2:])
+        macs = _elements(grad) * prod(_sides(weight)[1:])
+        for_input = 2 * (macs + _elements(x))
+        for_weight = 2 * (macs * groups + channels * (channels // groups) * kernel)
+        return for_input * bool(mask[0]) + for_weight * bool(mask[1])
+    if name in ("add", "add_"):
+        return 2 * _elements(args[0])
+    if name in ("mul", "mul_"):
+        return _elements(result)
+    if name == "native_batch_norm":
+        n, c = _elements(args[0]), _sides(args[0])[1]
+        return 6 * n + 2 * c + n * sum(map(_trained, args[1:3]))
+    if name == "native_batch_norm_backward":
+        n, c = _elements(args[0]), _sides(args[0])[1]
+        return 4 * n + c + (n + c) * _trained(args[2]) + 2 * n * _trained(args[3])
+    return 0
+
+
+def _elements(tensor: torch.Tensor) -> int:
+    return tensor.numel()
+
+
+def _sides(tensor: torch.Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
+def _trained(tensor: torch.Tensor | None) -> bool:
+    return tensor is not None and tensor.requires_grad
+
+
+_REFERENCES = dict(
+    zip(
+        GROUPS,
+        (_MemRefType.PARAM, _MemRefType.BUFFER, _MemRefType.GRAD, _MemRefType.ACT, _MemRefType.TEMP, _MemRefType.OPT),
+        strict=True,
+    )
+)
+"""MemTracker's name of each group."""
+
+
+class SecondOpinion(MemTracker):
+    """torch's own MemTracker, guarded: it hooks trainable parameters only, allows a second step, keeps group peaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peaks = dict.fromkeys(GROUPS, 0)
+        self.peak = 0
+
+    @property
+    def mode(self) -> AbstractContextManager[object]:
+        """The tracker itself is the dispatch mode."""
+        return self
+
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+        """Show the tracker what was made before it."""
+        self.track_external(model, optimizer)
+
+    def phase(self, step: int, name: str) -> None:
+        """Let the tracker see the root module again in the second step."""
+        if name == "end":
+            self.reset_mod_stats()
+
+    def _track_module_params_and_buffers(
+        self, module: torch.nn.Module, install_grad_hooks: bool = True
+    ) -> tuple[int, int]:
+        # MemTracker hooks every parameter, and torch refuses a hook on a frozen one.
+        frozen = [p for p in module.parameters(recurse=True) if not p.requires_grad]
+        if not install_grad_hooks or not frozen:
+            return super()._track_module_params_and_buffers(module, install_grad_hooks)
+        for parameter in module.parameters():
+            if parameter.requires_grad and self._param_to_grad_hook_handles.get(parameter) is None:
+                self._param_to_grad_hook_handles[parameter] = (
+                    parameter.register_hook(self._gradient),
+                    parameter.register_post_accumulate_grad_hook(lambda p: self._gradient(p.grad)),
+                )
+        return super()._track_module_params_and_buffers(module, install_grad_hooks=False)
+
+    def _gradient(self, grad: torch.Tensor | None) -> None:
+        if grad is not None:
+            self._update_and_maybe_create_winfos(grad, _MemRefType.GRAD)
+
+    def _update_peak_stats(self, peak_state: Any) -> None:
+        for snapshot in self._curr_mem_snap.values():
+            for name, reference in _REFERENCES.items():
+                self.peaks[name] = max(self.peaks[name], snapshot[reference])
+            self.peak = max(self.peak, snapshot["Total"])
+        super()._update_peak_stats(peak_state)
+
+
+class Nothing:
+    """No instrument: the bare step, for timing."""
+
+    mode: AbstractContextManager[object] = nullcontext()
+
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+        """Nothing to prepare."""
+
+    def phase(self, step: int, name: str) -> None:
+        """Nothing to note."""
