@@ -80,9 +80,8 @@ class Source:
         if disk:
             disk.store(self._derived)
         if not _covers(made.formula, asked):
-            raise InputError(
-                f"no formula of {self.subject.name} holds at {asked.values}: {made.formula.domain.describe()}"
-            )
+            where = ", ".join(made.formula.domain.describe().values())
+            raise InputError(f"no formula of {self.subject.name} holds at {dict(asked.values)}, only for {where}")
         return made
 
     def _below_free_domain(self, asked: Request) -> dict[str, int]:
@@ -132,7 +131,8 @@ class Estimate:
         point: N, H, W, r; ``None`` where symbolic or without meaning.
         symbolic: the axes that stay symbolic, with their name in the formulas.
         flops: ``flops["torch"]["backward"]``; ``arithmetic`` also has ``by_kind``. FLOPs.
-        memory: ``memory["groups"]["act"]``, ``memory["peak"]``, ``memory["sum_of_group_peaks"]``, ``memory["input"]``. Bytes.
+        memory: ``memory["groups"]["act"]``, ``memory["peak"]``, ``memory["sum_of_group_peaks"]``, ``memory["input"]``;
+            bytes.
         formulas: the same layout, as text; with ``arithmetic_matmul``, and for GaLore ``amortised``.
         symbols: definition of each named size in the formulas.
         domain: condition on each axis under which the formulas hold.
@@ -295,12 +295,13 @@ def estimate(
     """Estimate FLOPs and memory of one fine-tuning step, exactly, without running it.
 
     Args:
-        model: a name (see `costmodel.models`), or an ``nn.Module`` with inputs of shape (N, 3, H, W), which is not changed.
+        model: a name (see `costmodel.models`), or an ``nn.Module`` with inputs of shape (N, 3, H, W), which is copied.
         method: a name (see `costmodel.methods`).
         rank: rank of LoRA, DoRA and GaLore, 4 by default; a name such as ``"r"`` keeps it symbolic.
         batch: batch size N, or a name.
         resolution: height and width at once, 224 by default, or a name.
-        height, width: pixels, or names.
+        height: pixels, or a name.
+        width: pixels, or a name.
         classes: outputs of a named model's head.
         cache: keep derived formulas of named models on disk.
         working: called once if the step has to be traced, before that starts.

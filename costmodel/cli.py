@@ -17,7 +17,7 @@ from costmodel.errors import CostModelError
 _PIPE_WIDTH = 160
 
 app = typer.Typer(
-    help="Exact closed-form cost of one fine-tuning step: FLOPs and memory by model, method, rank, resolution and batch.",
+    help="Exact closed-form cost of one fine-tuning step, without running it: FLOPs and memory of every group.",
     epilog="Example: costmodel estimate mobilenet_v3 --method galore --rank r",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

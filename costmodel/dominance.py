@@ -4,7 +4,7 @@ A polynomial in nonnegative variables whose coefficients are all nonnegative is 
 such variables, exactly:
 
 * ``N = lower + n`` with n >= 0.
-* ``H = lower + e + S*x`` with x >= 0 and a residue e in 0..S-1, S the least common multiple of all strides on that axis:
+* ``H = lower + e + S*x`` with x >= 0 and a residue e in 0..S-1, S the least common multiple of the strides there:
   every stage size floor((H + b)/s) is then an affine function of x, for each residue another one. The same for ``W``.
 * ``r`` between two neighbouring limits of the Min(r, k), where each is either k or r; there a polynomial is nonnegative
   if its Bernstein coefficients are. Above the largest limit, ``r = limit + t``. An axis with an upper bound is one

@@ -51,7 +51,8 @@ def heading(estimate: Estimate) -> str:
     sizes = ", ".join(f"{axis} = {value}" for axis, value in estimate.point.items() if value is not None)
     left = f", symbolic in {', '.join(dict.fromkeys(estimate.symbolic.values()))}" if estimate.symbolic else ""
     classes = f", {estimate.classes} classes" if estimate.classes else ""
-    return f"{estimate.model}{alias}, {estimate.method}: {sizes}{left}{classes}, {estimate.optimizer}, loss {estimate.loss}"
+    setting = f"{estimate.optimizer}, loss {estimate.loss}"
+    return f"{estimate.model}{alias}, {estimate.method}: {sizes}{left}{classes}, {setting}"
 
 
 def show_estimate(console: Console, estimate: Estimate, formulas: bool) -> None:
@@ -99,14 +100,14 @@ def _remarks(estimate: Estimate) -> list[str]:
     lines = []
     if estimate.grouped_convolutions:
         lines.append(
-            f"paper and torch multiply the weight gradient of the {estimate.grouped_convolutions} grouped convolutions by "
-            "their number of groups; arithmetic divides all three products of a convolution by it."
-            + ("" if estimate.overcounted else " Here those weights are frozen: they have no gradient to overcount.")
+            f"paper and torch multiply the weight gradient of the {estimate.grouped_convolutions} grouped convolutions "
+            "by their number of groups; arithmetic divides all three products of a convolution by it."
+            + ("" if estimate.overcounted else " Here those weights are frozen: there is no such gradient.")
         )
     if "amortised" in estimate.formulas:
         lines.append(
-            "GaLore's thin SVD is counted by LAPACK gesdd's operation count (see docs/conventions.md); torch and paper have no "
-            "rule for it and count 0."
+            "GaLore's thin SVD is counted by LAPACK gesdd's operation count (docs/conventions.md); torch and paper "
+            "have no rule for it and count 0."
         )
     if estimate.unknown:
         named = ", ".join(f"{name} ({times} calls)" for name, times in sorted(estimate.unknown.items()))

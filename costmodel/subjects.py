@@ -1,4 +1,4 @@
-"""What is costed: a model by name, or an ``nn.Module`` of the caller's, always rebuilt on the meta device or the CPU."""
+"""What is costed: a model by name, or an ``nn.Module`` of the caller's, rebuilt on the meta device or the CPU."""
 
 from __future__ import annotations
 

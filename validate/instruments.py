@@ -22,7 +22,7 @@ class MemoryMeter(TorchDispatchMode):
     """Bytes of live storage by group, sampled after each dispatched operator. Holds weak references only."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self.peaks = dict.fromkeys(GROUPS, 0)
         self.peak = 0
         self._now = dict.fromkeys(GROUPS, 0)
@@ -101,7 +101,7 @@ class FlopMeter(TorchDispatchMode):
     """FLOPs of each phase from real tensors: torch's registry, the paper's rules, and the plain matrix products."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self.torch: Counter[str] = Counter()
         self.paper: Counter[str] = Counter()
         self.products: Counter[str] = Counter()

@@ -46,10 +46,18 @@ class Method:
         Returns:
             The model to call (peft wraps it) and the optimizer of its trainable parameters.
         """
-        implementation = importlib.import_module(self.module)
-        adapted: nn.Module = implementation.adapt(model, self.name, rank)
-        optimizer: Optimizer = implementation.optimizer(adapted, rank)
-        return adapted, optimizer
+        adapted = self.adapt(model, rank)
+        return adapted, self.optimizer(adapted, rank)
+
+    def adapt(self, model: nn.Module, rank: int | None) -> nn.Module:
+        """Adapt ``model`` in place, without an optimizer; see `apply`."""
+        adapted: nn.Module = importlib.import_module(self.module).adapt(model, self.name, rank)
+        return adapted
+
+    def optimizer(self, model: nn.Module, rank: int | None) -> Optimizer:
+        """Build the optimizer of an adapted model; see `apply`."""
+        optimizer: Optimizer = importlib.import_module(self.module).optimizer(model, rank)
+        return optimizer
 
 
 _TABLE = (

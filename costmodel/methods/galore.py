@@ -1,7 +1,7 @@
 """GaLore through the real galore_torch package, with a thin adapter for convolutions.
 
-``galore_torch`` 1.0 projects matrices only. Importing it loads transformers and bitsandbytes, so this module is imported
-only when GaLore is asked for.
+``galore_torch`` 1.0 projects matrices only. Importing it loads transformers and bitsandbytes, so this module is
+imported only when GaLore is asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROJECTION = "std"
 class FlatteningProjector(GaLoreProjector):  # type: ignore[misc]  # galore_torch ships no types
     """Shows a gradient to GaLore's projector as a matrix (dim 0, the rest) and shapes its answer back."""
 
-    def project(self, full_rank_grad: torch.Tensor, iter: int) -> torch.Tensor:
+    def project(self, full_rank_grad: torch.Tensor, iter: int) -> torch.Tensor:  # noqa: A002  # galore_torch's name
         """Project the gradient to its low-rank form."""
         self.shape = full_rank_grad.shape
         flat = full_rank_grad.reshape(full_rank_grad.shape[0], -1)

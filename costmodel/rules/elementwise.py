@@ -101,12 +101,13 @@ SPECIAL_WHY: dict[str, str] = {
     "mean": "one addition per input element, one division per output element",
     "linalg_vector_norm": "a square and an addition per input element, a square root per output element",
     "native_batch_norm": (
-        "training, per element: 1 for the mean, 3 for the variance, 2 to normalise, 2 for scale and shift; per channel 12 "
-        "(two divisions, eps, square root, reciprocal, and the running statistics). Inference: 4 per element, 3 per channel"
+        "training, per element: 1 for the mean, 3 for the variance, 2 to normalise, 2 for scale and shift; per channel "
+        "12 (two divisions, eps, square root, reciprocal, and the running statistics). "
+        "Inference: 4 per element, 3 per channel"
     ),
     "native_batch_norm_backward": (
-        "per element: 2 to normalise again, 1 to sum the gradient, 2 to sum its product with the normalised input; where "
-        "the input gradient is wanted 4 more per element and 4 per channel"
+        "per element: 2 to normalise again, 1 to sum the gradient, 2 to sum its product with the normalised input; "
+        "where the input gradient is wanted 4 more per element and 4 per channel"
     ),
     "max_pool2d_with_indices": "one comparison per element of each window",
     "max_pool2d_with_indices_backward": "one addition per element of the gradient",

@@ -1,8 +1,8 @@
 """Convention ``torch``: the installed torch's own formulas, evaluated on symbolic shapes.
 
-The formulas of ``torch.utils.flop_counter.flop_registry`` only multiply and add extents, so they are called as they are,
-with polynomials for extents. Whatever they get wrong (the grouped weight gradient) is therefore reproduced, in the
-version that is installed.
+The formulas of ``torch.utils.flop_counter.flop_registry`` only multiply and add extents, so they are called as they
+are, with polynomials for extents. Whatever they get wrong (the grouped weight gradient) is therefore reproduced, in
+the version that is installed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From a step traced at two points of integers to the same step in symbols.
 
-The first point is generic: its sizes are large and coprime, so that an extent can be recognised by its value. The second
-is a corner of the domain (N = 1, r = 1, odd sides). Both traces must have the same operators and the same storage events
-in the same order; then every pair of values is read as a polynomial in N, r and the named sizes, windows being derived
-from their own arguments rather than from values. What cannot be read raises; nothing is guessed.
+The first point is generic: its sizes are large and coprime, so that an extent can be recognised by its value. The
+second is a corner of the domain (N = 1, r = 1, odd sides). Both traces must have the same operators and the same
+storage events in the same order; then every pair of values is read as a polynomial in N, r and the named sizes, windows
+being derived from their own arguments rather than from values. What cannot be read raises; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def _require_same_structure(generic: StepRecord, corner: StepRecord, kept: list[
             [(t.storage, t.dtype) for t in tensors(a.args)] != [(t.storage, t.dtype) for t in tensors(b.args)]
         ):
             raise LiftError(
-                f"{a.name} in '{a.module}' at {generic.base} and {b.name} in '{b.module}' at {corner.base}: other operators or storage events"
+                f"other operators or storage events: {a.name} in '{a.module}' at {generic.base}, "
+                f"{b.name} in '{b.module}' at {corner.base}"
             )
     if len(kept) != len(others):
         raise LiftError(f"{len(kept)} operators at {generic.base}, {len(others)} at {corner.base}")
@@ -157,7 +158,8 @@ def _windows(call: OpCall) -> Iterator[tuple[int, int, int, int, int]]:
         kernel = weight.shape[2:]
     elif call.packet == "max_pool2d_with_indices":
         defaults = (None, None, (), (0, 0), (1, 1), False)
-        x, kernel, stride, padding, dilation, ceil_mode = (*call.args, *defaults[len(call.args) :])
+        full: tuple[Any, ...] = call.args + defaults[len(call.args) :]
+        x, kernel, stride, padding, dilation, ceil_mode = full
         stride, transposed = stride or kernel, ceil_mode
     else:
         return

@@ -38,7 +38,7 @@ class Recorder(TorchDispatchMode):
     """
 
     def __init__(self, memo: ShapeMemo) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self._memo = memo
         self.calls: list[OpCall] = []
         self.events: list[StorageEvent] = []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from costmodel.contract import Point
 from costmodel.errors import CostModelError, InputError, TraceError
@@ -67,7 +69,7 @@ def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo 
         except CostModelError:
             raise
         except Exception as error:
-            raise _explain(error, recorder, subject, point) from error
+            raise _explain(error, recorder, model, subject, point) from error
         finally:
             recorder.close()
     return StepRecord(
@@ -92,15 +94,39 @@ _SIZE_COMPLAINTS = (
     "Expected more than 1 value per channel",
     "Output size is too small",
 )
+_LARGEST_TRIED = 1024
 
 
-def _explain(error: Exception, recorder: Recorder, subject: Subject, point: Point) -> CostModelError:
+def _too_small(error: Exception) -> bool:
+    return any(complaint in str(error) for complaint in _SIZE_COMPLAINTS)
+
+
+def _explain(error: Exception, recorder: Recorder, model: nn.Module, subject: Subject, point: Point) -> CostModelError:
     """Say in one line why a step could not be traced."""
     reason = " ".join(str(error).split())
-    if any(complaint in reason for complaint in _SIZE_COMPLAINTS):
+    if _too_small(error):
+        side = _smallest_square(model, point.N)
+        accepted = f"; {side}x{side} is the smallest square it accepts" if side else ""
         return InputError(
-            f"resolution {point.H}x{point.W} is too small for {subject.name} at batch {point.N}: {reason}"
+            f"resolution {point.H}x{point.W} is too small for {subject.name} at batch {point.N}: {reason}{accepted}"
         )
     last = recorder.calls[-1] if recorder.calls else None
     where = f" after {last.name} in '{last.module}'" if last else ""
     return TraceError(f"{subject.name} cannot be traced{where}: {type(error).__name__}: {reason}")
+
+
+def _smallest_square(model: nn.Module, batch: int) -> int | None:
+    """Find the smallest square input that the model's forward pass accepts, by bisection on the meta device."""
+
+    def accepts(side: int) -> bool:
+        try:
+            model(torch.empty(batch, CHANNELS, side, side, device="meta"))
+        except (RuntimeError, ValueError) as error:
+            if _too_small(error):
+                return False
+            raise
+        return True
+
+    sides = range(1, _LARGEST_TRIED + 1)
+    found = bisect_left(sides, True, key=accepts)
+    return sides[found] if found < len(sides) else None

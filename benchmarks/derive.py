@@ -1,0 +1,132 @@
+"""Time the derivation of formulas against torch's MemTracker on fake tensors and against the real step, in one run.
+
+    python benchmarks/derive.py [MODEL ...]
+
+For each method of each model (default: mobilenet_v2 and resnet18), in this process, imports done beforehand:
+
+* ``derive``: all formulas of the cell, from the model's name, nothing cached. Median of three.
+* ``fake``: both steps of the same cell at one point (N=1, 224x224, r=4) under torch's MemTracker and FakeTensorMode,
+  model and optimizer already built.
+* ``real``: both steps at that point for real, without any instrument, model and optimizer already built.
+* ``at``: one evaluation of the derived formula, every quantity of it.
+* ``again``: the same estimate from the disk cache in a fresh `Source`, traced nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import timeit
+from collections.abc import Callable
+from contextlib import nullcontext
+from time import perf_counter
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributed._tools.mem_tracker import MemTracker
+
+from costmodel.api import source
+from costmodel.contract import Point
+from costmodel.derive import derive
+from costmodel.methods import METHODS, Method
+from costmodel.request import request
+from costmodel.subjects import Subject, named
+from validate.instruments import SecondOpinion
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def protocol(model: nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor, tracker: Any) -> None:
+    """Both steps, exactly as the contract has them, under a tracker or none."""
+    with tracker or nullcontext():
+        for _ in range(2):
+            loss = model(batch).sum()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if isinstance(tracker, MemTracker):
+                tracker.reset_mod_stats()
+
+
+def on_fake_tensors(subject: Subject, method: Method, point: Point) -> float:
+    """Seconds of both steps under MemTracker (guarded for frozen parameters) and FakeTensorMode."""
+    with torch.device("meta"):
+        model = method.adapt(subject.build("meta"), point.r)
+    with FakeTensorMode():
+        for module in model.modules():
+            for name, parameter in list(module._parameters.items()):
+                if parameter is not None:
+                    fake = torch.empty(parameter.shape, dtype=parameter.dtype)
+                    module._parameters[name] = nn.Parameter(fake, requires_grad=parameter.requires_grad)
+            for name, buffer in list(module._buffers.items()):
+                if buffer is not None:
+                    module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
+        optimizer = method.optimizer(model, point.r)
+        batch = torch.empty(point.N, 3, point.H, point.W)
+        tracker = SecondOpinion()
+        tracker.track_external(model, optimizer)
+        return seconds(lambda: protocol(model, optimizer, batch, tracker))
+
+
+def for_real(subject: Subject, method: Method, point: Point) -> float:
+    model, optimizer = method.apply(subject.build("cpu"), point.r)
+    batch = torch.randn(point.N, 3, point.H, point.W)
+    return seconds(lambda: protocol(model, optimizer, batch, None))
+
+
+def row(model: str, method: Method) -> list[str]:
+    subject = named(model)
+    point = Point(r=4 if method.ranked else None)
+    derived = statistics.median(seconds(lambda: derive(subject, method, point, {}, False)) for _ in range(3))
+    fake = on_fake_tensors(subject, method, point)
+    real = statistics.median(for_real(subject, method, point) for _ in range(3))
+    asked = request(method)
+    source(model, method.name).derivation(asked)
+    again = statistics.median(seconds(lambda: source(model, method.name).derivation(asked)) for _ in range(3))
+    formula = source(model, method.name).derivation(asked).formula
+    base = point.values()
+    rounds = 2000
+    at = timeit.timeit(lambda: formula.evaluate(base), number=rounds) / rounds
+    return [
+        f"{model} {method.name}",
+        f"{derived:.2f} s",
+        f"{fake:.2f} s",
+        f"{derived / fake:.2f}",
+        f"{real:.2f} s",
+        f"{derived / real:.2f}",
+        f"{at * 1e6:.0f} us",
+        f"{again * 1e3:.0f} ms",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time derivation against MemTracker on fake tensors and the real step.")
+    parser.add_argument("models", nargs="*", default=["mobilenet_v2", "resnet18"])
+    models = parser.parse_args().models
+    for method in METHODS.values():  # imports and first-call costs of torch, peft and galore_torch
+        derive(named("resnet18"), method, Point(r=4 if method.ranked else None), {}, False)
+    on_fake_tensors(named("resnet18"), METHODS["fft"], Point(r=None))
+    table = Table("cell", "derive", "fake", "derive/fake", "real", "derive/real", "at", "again")
+    for model in models:
+        for method in METHODS.values():
+            table.add_row(*row(model, method))
+    console = Console()
+    (console if console.is_terminal else Console(width=120)).print(table)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+
+
+if __name__ == "__main__":
+    import os
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["COSTMODEL_CACHE_DIR"] = folder
+        main()
