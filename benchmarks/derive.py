@@ -31,7 +31,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 
 from costmodel.api import source
-from costmodel.contract import Point
+from costmodel.contract import RANK_BANDS, Point
 from costmodel.derive import derive
 from costmodel.methods import METHODS, Method
 from costmodel.request import request
@@ -86,7 +86,7 @@ def for_real(subject: Subject, method: Method, point: Point) -> float:
 def row(model: str, method: Method) -> list[str]:
     subject = named(model)
     point = Point(r=4 if method.ranked else None)
-    derived = statistics.median(seconds(lambda: derive(subject, method, point, {}, False)) for _ in range(3))
+    derived = statistics.median(seconds(lambda: derive(subject, method, point, {}, RANK_BANDS[0])) for _ in range(3))
     fake = on_fake_tensors(subject, method, point)
     real = statistics.median(for_real(subject, method, point) for _ in range(3))
     asked = request(method)
@@ -109,11 +109,13 @@ def row(model: str, method: Method) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time derivation against MemTracker on fake tensors and the real step.")
+    parser = argparse.ArgumentParser(
+        description="Time derivation against MemTracker on fake tensors and the real step."
+    )
     parser.add_argument("models", nargs="*", default=["mobilenet_v2", "resnet18"])
     models = parser.parse_args().models
     for method in METHODS.values():  # imports and first-call costs of torch, peft and galore_torch
-        derive(named("resnet18"), method, Point(r=4 if method.ranked else None), {}, False)
+        derive(named("resnet18"), method, Point(r=4 if method.ranked else None), {}, RANK_BANDS[0])
     on_fake_tensors(named("resnet18"), METHODS["fft"], Point(r=None))
     table = Table("cell", "derive", "fake", "derive/fake", "real", "derive/real", "at", "again")
     for model in models:

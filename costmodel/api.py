@@ -66,23 +66,22 @@ class Source:
             if _covers(known.formula, asked):
                 return known
         working()
-        from costmodel.derive import derive
-
-        point = asked.representative()
-        every_rank = "r" in asked.names and not {"N", "H", "W"} & set(asked.names)
-        pinned = self._below_free_domain(asked)
-        made = derive(self.subject, self.method, point, pinned, every_rank)
-        if not pinned and not _covers(made.formula, asked):
-            self._derived.append(made)
-            pinned = self._below_free_domain(asked)
-            made = derive(self.subject, self.method, point, pinned, every_rank)
-        self._derived.append(made)
+        made = self._derive(asked)
+        if not _covers(made.formula, asked):  # a side is below the free domain, which is known only now
+            made = self._derive(asked)
         if disk:
             disk.store(self._derived)
         if not _covers(made.formula, asked):
             where = ", ".join(made.formula.domain.describe().values())
             raise InputError(f"no formula of {self.subject.name} holds at {dict(asked.values)}, only for {where}")
         return made
+
+    def _derive(self, asked: Request) -> Derivation:
+        from costmodel.derive import derive
+
+        pinned = self._below_free_domain(asked)
+        self._derived.append(derive(self.subject, self.method, asked.representative(), pinned, asked.band))
+        return self._derived[-1]
 
     def _below_free_domain(self, asked: Request) -> dict[str, int]:
         """Sides asked for that are below what the free formulas derived so far cover."""
@@ -114,9 +113,16 @@ def _covers(formula: CostFormula, asked: Request) -> bool:
         for axis, value in asked.numbers.items()
     )
     free = all(axis in domain.lower for axis in asked.names)
-    # A rank alone left open is answered for every rank; together with other symbols for the usual band.
-    whole = "r" not in asked.names or "r" not in domain.upper or bool({"N", "H", "W"} & set(asked.names))
-    return inside and free and whole
+    return inside and free and _has_band(formula, asked)
+
+
+def _has_band(formula: CostFormula, asked: Request) -> bool:
+    """Tell whether a formula is made for the ranks asked for: which formula answers must not depend on history."""
+    domain = formula.domain
+    if "r" not in domain.lower or formula.saturates:
+        return True
+    smallest, largest = asked.band
+    return domain.upper.get("r") == largest and (domain.lower["r"] == smallest or domain.lower["r"] == 2 > smallest)
 
 
 @dataclass(frozen=True)

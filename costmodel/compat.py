@@ -19,16 +19,35 @@ _OPERATORS = (
 )
 
 
+@contextmanager
+def careful_imports() -> Iterator[None]:
+    """Import peft, galore_torch or torchvision inside this.
+
+    transformers, which the first two load, imports torchvision in turn, so that has to work first. What these packages
+    log and warn about while they load (kernels, deprecations) has no part in a cost and is held back.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _make_torchvision_importable()
+            yield
+    finally:
+        logging.disable(before)
+
+
 @cache
-def torchvision_models() -> ModuleType:
-    """Import ``torchvision.models``, also where torchvision's compiled extension cannot load.
+def _make_torchvision_importable() -> None:
+    """Import torchvision, also where its compiled extension cannot load.
 
     The registry's torchvision wheel is built against a CUDA torch. On a CPU-only torch its extension does not load, and
     ``import torchvision`` fails because it registers fake kernels for two operators the extension would have defined.
     Defining their schemas first makes every classification model usable; the operators themselves stay unusable.
     """
     try:
-        return importlib.import_module("torchvision.models")
+        importlib.import_module("torchvision")
+        return
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
@@ -39,25 +58,14 @@ def torchvision_models() -> ModuleType:
         if not hasattr(torch.ops.torchvision, operator):
             library.define(schema)
     _keep.append(library)
-    with quiet():
+    importlib.import_module("torchvision")
+
+
+def torchvision_models() -> ModuleType:
+    """Return ``torchvision.models``."""
+    with careful_imports():
         return importlib.import_module("torchvision.models")
 
 
 _keep: list[torch.library.Library] = []
 """Libraries undo their definitions when they are collected."""
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back the warnings that transformers and bitsandbytes log while peft or galore_torch import them.
-
-    They are about kernels and deprecations that have no part in a cost.
-    """
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, Point
+from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES, Band, Point
 from costmodel.domain import Domain
 from costmodel.errors import InputError, LiftError
 from costmodel.formula import INPUT, PEAK, CostFormula, Derivation, Expression, flops_key, kind_key, memory_key
@@ -18,7 +18,7 @@ from costmodel.sizes import Capped, Strided
 from costmodel.subjects import Subject
 from costmodel.tracing.lift import LiftedStep, lift
 from costmodel.tracing.memo import ShapeMemo
-from costmodel.tracing.step import record_step
+from costmodel.tracing.step import collector_off, record_step
 
 GENERIC = Point(N=211, H=4193, W=5345, r=10007)
 """Large and coprime, so that a size is known by its value; 4193 and 5345 are odd at every halving down to 1/32, where
@@ -30,19 +30,16 @@ CORNER = Point(N=1, H=97, W=161, r=1)
 SMALLEST_SIDE = 2
 """Every stage size is at least this in the free domain: at 1, torch runs other operators."""
 
-RANK_BAND = 64
-"""Where ``r`` does not saturate, the peak is given for ranks up to here and beyond here: two short formulas."""
 
-
-def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, int], every_rank: bool) -> Derivation:
+def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, int], band: Band) -> Derivation:
     """Derive the closed form for the region around a point.
 
     Args:
         subject: the model.
         method: how it is adapted.
-        point: decides between regions: N = 1 or more, r = 1, up to or above `RANK_BAND`.
+        point: decides between regions: N = 1 or more, r = 1 or more.
         pinned: sides (H, W) to hold at one value because a stage would shrink to 1.
-        every_rank: derive one formula for every rank above 1 instead of one for the band that holds the point's.
+        band: ranks to hold for, where the rank does not saturate.
 
     Raises:
         InputError: when the model refuses the size.
@@ -60,7 +57,8 @@ def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, 
         generic = _at(GENERIC, method, held)
         corner = _at(replace(CORNER, **corner_values), method, held)
         try:
-            step = lift(record_step(subject, method, generic, memo), record_step(subject, method, corner, memo))
+            with collector_off():  # hundreds of thousands of small objects, none of them garbage
+                step = lift(record_step(subject, method, generic, memo), record_step(subject, method, corner, memo))
         except LiftError as error:
             failure = error
             continue
@@ -69,7 +67,7 @@ def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, 
                 raise
             failure = error  # only the corner's N = 1 is too small
             continue
-        return _derivation(step, _domain(step, method, point, held, corner_values, every_rank))
+        return _derivation(step, _domain(step, method, held, corner_values, band))
     assert failure is not None
     raise failure
 
@@ -79,31 +77,18 @@ def _at(point: Point, method: Method, held: Mapping[str, int]) -> Point:
     return Point(values["N"], values["H"], values["W"], values["r"] if method.ranked else None)
 
 
-def _domain(
-    step: LiftedStep,
-    method: Method,
-    point: Point,
-    held: Mapping[str, int],
-    smallest: Mapping[str, int],
-    every_rank: bool,
-) -> Domain:
+def _domain(step: LiftedStep, method: Method, held: Mapping[str, int], corner: Mapping[str, int], band: Band) -> Domain:
     lower: dict[str, int] = {}
     upper: dict[str, int] = {}
-    for axis in ("N", "H", "W", "r"):
+    for axis in AXES:
         if axis in held or (axis == "r" and not method.ranked):
             continue
-        stages = [
-            size.smallest(SMALLEST_SIDE)
-            for size in step.sizes.values()
-            if isinstance(size, Strided) and size.axis == axis
-        ]
-        lower[axis] = max(stages, default=smallest.get(axis, 1))
-    saturates = any(isinstance(size, Capped) for size in step.sizes.values())
-    if "r" in lower and not saturates and not every_rank:
-        if point.r is not None and point.r > RANK_BAND:
-            lower["r"] = RANK_BAND + 1
-        else:
-            upper["r"] = RANK_BAND
+        sizes = [size for size in step.sizes.values() if isinstance(size, Strided) and size.axis == axis]
+        lower[axis] = max((size.smallest(SMALLEST_SIDE) for size in sizes), default=corner.get(axis, 1))
+    if "r" in lower and not any(isinstance(size, Capped) for size in step.sizes.values()):
+        lower["r"] = max(lower["r"], band[0])
+        if band[1] is not None:
+            upper["r"] = band[1]
     return Domain(lower, upper, dict(held))
 
 

@@ -183,6 +183,16 @@ def _pareto(scores: Matrix) -> list[int]:
     return kept
 
 
+def _distinct_columns(scores: Matrix) -> Matrix:
+    """Drop columns of zeros and repeated ones, told apart by a hash and then compared."""
+    scores = scores[:, (scores != 0).any(axis=0)]
+    multipliers = np.random.default_rng(0).integers(1, 2**62, len(scores))
+    with np.errstate(over="ignore"):
+        _, first, same = np.unique(multipliers @ scores, return_index=True, return_inverse=True)
+    kept = scores[:, first]
+    return kept if (kept[:, same] == scores).all() else np.unique(scores, axis=1)
+
+
 _DENOMINATOR = 2**20
 _DIRECTIONS = 256
 _BATCH = 64
@@ -193,8 +203,7 @@ def _without_means(scores: Matrix) -> list[int]:
     if len(scores) < 3:
         return list(range(len(scores)))
     # Weights sum to one, so a shift of a coordinate changes nothing: many coordinates turn out to be the same.
-    scores = np.unique(scores - scores[0], axis=1)
-    scores = scores[:, (scores != 0).any(axis=0)]
+    scores = _distinct_columns(scores - scores[0])
     scaled = scores.astype(float) / np.abs(scores).max(axis=0).astype(float)
     # Rows that are largest in some direction cannot be covered by others there: they come first, as the likely answer.
     directions = np.random.default_rng(0).dirichlet(np.full(scaled.shape[1], 0.01), _DIRECTIONS)
@@ -229,8 +238,9 @@ def _covered(scores: Matrix, scaled: npt.NDArray[np.float64], index: int, others
         active = np.append(active, fresh)
     parts = [round(weight * _DENOMINATOR) for weight in weights]
     parts[int(np.argmax(parts))] += _DENOMINATOR - sum(parts)
-    mean = sum(part * scores[other].astype(object) for part, other in zip(parts, others, strict=True) if part)
-    return bool((mean >= _DENOMINATOR * scores[index].astype(object)).all())
+    exact = scores if np.abs(scores).max() < 2**62 // _DENOMINATOR else scores.astype(object)
+    mean = sum(part * exact[other] for part, other in zip(parts, others, strict=True) if part)
+    return bool((mean >= _DENOMINATOR * exact[index]).all())
 
 
 def _solve(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:

@@ -106,11 +106,10 @@ class CostFormula:
         pick = monomials.__getitem__
         return {key: max([sum(map(mul, map(pick, at), by)) for at, by in terms]) for key, terms in steps}
 
-    def depends(self, key: str, axes: Iterable[str]) -> bool:
-        """Tell whether a quantity depends on one of ``axes``."""
-        wanted = set(axes)
-        symbols = {symbol for term in self.quantities[key] for symbol in term.symbols}
-        return any((self.sizes[s].axis if s in self.sizes else s) in wanted for s in symbols)
+    @property
+    def saturates(self) -> bool:
+        """Whether the rank enters only as Min(r, k), so that one formula is short for every rank."""
+        return any(isinstance(size, Capped) for size in self.sizes.values())
 
     # -- symbols ---------------------------------------------------------------------------------------------------
 
@@ -209,7 +208,8 @@ class Derivation:
 
     Attributes:
         formula: the closed form.
-        unknown: operators without an arithmetic rule, with the number of calls in both steps.
+        unknown: operators without an arithmetic rule, with their calls in one forward and backward pass and in both
+            optimizer steps.
         grouped: number of grouped convolutions in the forward pass.
     """
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from costmodel.contract import AXES, Point
+from costmodel.contract import AXES, EVERY_RANK, RANK_BANDS, Band, Point
 from costmodel.errors import InputError
 from costmodel.methods import Method, check_rank_allowed
 
@@ -40,6 +40,17 @@ class Request:
     def names(self) -> dict[str, str]:
         """The axes that stay symbolic, with the name asked for."""
         return {axis: value for axis, value in self.values.items() if isinstance(value, str)}
+
+    @property
+    def band(self) -> Band:
+        """The ranks that one formula has to hold for: a number's band, or for a name every rank.
+
+        Together with other names, a name stands for the lower band, where the formula stays short.
+        """
+        rank = self.values.get("r")
+        if isinstance(rank, str) and len(self.names) == 1:
+            return EVERY_RANK
+        return RANK_BANDS[isinstance(rank, int) and rank >= RANK_BANDS[1][0]]
 
     def representative(self) -> Point:
         """Return a point in the region that is asked for: symbolic axes stand for their general case."""

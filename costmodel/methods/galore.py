@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from costmodel.compat import quiet
+from costmodel.compat import careful_imports
 from costmodel.contract import UPDATE_GAP
 
-with quiet():
+with careful_imports():
     from galore_torch import GaLoreAdamW
     from galore_torch.galore_projector import GaLoreProjector
 

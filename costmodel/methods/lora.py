@@ -6,7 +6,7 @@ import re
 
 from torch import nn
 
-from costmodel.compat import quiet
+from costmodel.compat import careful_imports
 from costmodel.methods.plain import optimizer
 
 __all__ = ["adapt", "optimizer", "targets"]
@@ -27,7 +27,7 @@ def targets(model: nn.Module) -> list[str]:
 
 def adapt(model: nn.Module, name: str, rank: int | None) -> nn.Module:
     """Wrap the model with peft: alpha = r, dropout 0, no bias; ``dora`` adds ``use_dora=True``."""
-    with quiet():
+    with careful_imports():
         from peft import LoraConfig, get_peft_model
 
     pattern = "|".join(re.escape(target) for target in targets(model))
@@ -39,6 +39,6 @@ def adapt(model: nn.Module, name: str, rank: int | None) -> nn.Module:
         target_modules=f"({pattern})",
         use_dora=name == "dora",
     )
-    with quiet():
+    with careful_imports():
         adapted: nn.Module = get_peft_model(model, config).train()
     return adapted

@@ -1,0 +1,36 @@
+"""Shared by all tests: a cache of their own, and the cells of the contract."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Worker processes inherit the folder, so that each cell is traced once in a run.
+os.environ.setdefault("COSTMODEL_CACHE_DIR", tempfile.mkdtemp(prefix="costmodel-tests-"))
+
+settings.register_profile("costmodel", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("costmodel")
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Path:
+    """A cache folder that nothing has been written to."""
+    monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate", action="store_true", help="write golden files anew instead of comparing")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long suite out unless it is asked for: ``-m full``."""
+    if config.getoption("-m"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)

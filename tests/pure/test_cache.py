@@ -1,0 +1,96 @@
+"""A broken or stale entry is never used; an unwritable folder does no harm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import costmodel.cache as cache
+from costmodel.cache import FormulaCache, write_whole
+from costmodel.domain import Domain
+from costmodel.formula import QUANTITIES, CostFormula, Derivation
+from costmodel.polynomial import Polynomial
+from costmodel.sizes import Capped, Strided
+
+IDENTITY = {"model": "m", "method": "lora", "versions": {"torch": "2.13.0"}}
+
+
+@pytest.fixture
+def derivation() -> Derivation:
+    term = 3 * Polynomial.symbol("N") * Polynomial.symbol("h1") + Polynomial.symbol("r9") + 7
+    sizes = {"h1": Strided("H", 2, 1), "r9": Capped("r", 9)}
+    formula = CostFormula(
+        dict.fromkeys(QUANTITIES, (term, term + 1)), sizes, Domain({"N": 1, "H": 33, "r": 2}, {"r": 64}, {"W": 4})
+    )
+    return Derivation(formula, {"odd": 2}, 5)
+
+
+def entry(folder: Path) -> Path:
+    (path,) = (folder / "formulas").glob("*.json")
+    return path
+
+
+def test_what_is_stored_is_read_back(empty_cache: Path, derivation: Derivation) -> None:
+    FormulaCache(IDENTITY).store([derivation, derivation])
+    assert FormulaCache(IDENTITY).load() == [derivation, derivation]
+    assert [path.suffix for path in (empty_cache / "formulas").iterdir()] == [".json"]
+
+
+def test_another_version_is_another_entry(empty_cache: Path, derivation: Derivation) -> None:
+    FormulaCache(IDENTITY).store([derivation])
+    assert FormulaCache({**IDENTITY, "versions": {"torch": "2.13.1"}}).load() == []
+
+
+def test_another_source_is_another_entry(empty_cache, derivation, monkeypatch: pytest.MonkeyPatch) -> None:
+    FormulaCache(IDENTITY).store([derivation])
+    monkeypatch.setattr(cache, "_source_digest", lambda: "another")
+    assert FormulaCache(IDENTITY).load() == []
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"identity": 1}', "\x00\xff"])
+def test_a_broken_entry_is_not_used(empty_cache: Path, derivation: Derivation, damage: str) -> None:
+    FormulaCache(IDENTITY).store([derivation])
+    entry(empty_cache).write_text(damage, encoding="latin-1")
+    assert FormulaCache(IDENTITY).load() == []
+
+
+def test_a_changed_coefficient_is_noticed(empty_cache: Path, derivation: Derivation) -> None:
+    FormulaCache(IDENTITY).store([derivation])
+    path = entry(empty_cache)
+    data = json.loads(path.read_text())
+    data["derivations"][0]["formula"]["quantities"]["memory.peak"][0][0][1] += 1
+    path.write_text(json.dumps(data))
+    assert FormulaCache(IDENTITY).load() == []
+
+
+def test_a_truncated_entry_is_not_used(empty_cache: Path, derivation: Derivation) -> None:
+    FormulaCache(IDENTITY).store([derivation])
+    path = entry(empty_cache)
+    path.write_text(path.read_text()[: path.stat().st_size // 2])
+    assert FormulaCache(IDENTITY).load() == []
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(
+    tmp_path: Path, derivation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(blocked))
+    FormulaCache(IDENTITY).store([derivation])
+    assert FormulaCache(IDENTITY).load() == []
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.txt"
+    write_whole(path, "old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(cache.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costmodel.contract import EVERY_RANK, RANK_BANDS
+from costmodel.errors import InputError
+from costmodel.methods import METHODS
+from costmodel.request import request
+
+
+def test_defaults() -> None:
+    assert request(METHODS["lora"]).values == {"N": 1, "H": 224, "W": 224, "r": 4}
+    assert request(METHODS["fft"]).values == {"N": 1, "H": 224, "W": 224}
+    assert request(METHODS["fft"], height="h").values == {"N": 1, "H": "h", "W": 224}
+
+
+@pytest.mark.parametrize(
+    ("rank", "batch", "band"),
+    [
+        (64, 1, RANK_BANDS[0]),
+        (65, 1, RANK_BANDS[1]),
+        ("r", 1, EVERY_RANK),
+        ("r", "N", RANK_BANDS[0]),
+        (70, "N", RANK_BANDS[1]),
+    ],
+)
+def test_bands(rank: object, batch: object, band: object) -> None:
+    assert request(METHODS["lora"], rank=rank, batch=batch).band == band
+
+
+@given(st.text(max_size=8))
+def test_any_text_is_a_number_a_name_or_refused(text: str) -> None:
+    try:
+        value = request(METHODS["lora"], rank=text).values["r"]
+    except InputError:
+        return
+    assert value == int(text) if isinstance(value, int) else value == text.strip()

@@ -1,0 +1,108 @@
+"""The estimate equals the real step, as integers: every model, every method, points that differ in every symbol."""
+
+from __future__ import annotations
+
+import pytest
+
+import costmodel
+from costmodel.api import source
+from costmodel.contract import GROUPS, PHASES
+from costmodel.methods import find
+from costmodel.request import request
+from costmodel.subjects import named
+from tests.cells import CELLS, point
+from validate.compare import validate_cell
+from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
+from validate.step import run
+
+# N, H, W and r all differ from the paper's point and from each other; odd, even, elongated, above the stages' strides.
+POINTS = [(2, 97, 161, 3), (3, 64, 101, 17), (5, 129, 40, 8), (4, 33, 75, 70)]
+
+
+@pytest.mark.parametrize(("model", "method"), CELLS)
+def test_at_the_papers_point(model: str, method: str) -> None:
+    comparison = validate_cell(model, method)
+    wrong = [(row.quantity, row.instrument, row.predicted, row.measured) for row in comparison.rows if row.difference]
+    assert wrong == []
+    # 4 phases under 3 counters, and 8 memory numbers by each instrument that does not disturb the step
+    assert len(comparison.rows) == (20 if method == "dora" else 28)
+
+
+@pytest.mark.parametrize("at", POINTS, ids=lambda at: "x".join(map(str, at)))
+@pytest.mark.parametrize(("model", "method"), CELLS)
+def test_at_points_that_differ_in_every_symbol(model: str, method: str, at: tuple[int, int, int, int]) -> None:
+    cell = source(model, method)
+    where = point(method, *at)
+    asked = request(cell.method, rank=where.r, batch=where.N, height=where.H, width=where.W)
+    predicted = cell.derivation(asked).formula.evaluate(where.values())
+
+    memory = MemoryMeter()
+    run(cell.subject, cell.method, where, memory)
+    assert memory.peaks == {group: predicted[f"memory.{group}"] for group in GROUPS}
+    assert memory.peak == predicted["memory.peak"]
+
+    flops = FlopMeter()
+    run(cell.subject, cell.method, where, flops)
+    for phase in PHASES:
+        assert flops.torch[phase] == predicted[f"flops.torch.{phase}"]
+        assert flops.paper[phase] == predicted[f"flops.paper.{phase}"]
+        assert flops.products[phase] == predicted[f"kind.matmul.{phase}"]
+
+
+def test_memtracker_counts_dead_tensors_of_dora_models() -> None:
+    """The contract's remark: MemTracker's hooks keep tensors alive that the undisturbed step has freed."""
+    disturbed, undisturbed = SecondOpinion(), MemoryMeter()
+    for instrument in (disturbed, undisturbed):
+        run(named("mobilenet_v2"), find("dora"), point("dora", 1, 224, 224, 4), instrument)
+    assert disturbed.peaks["act"] == 127087828
+    assert undisturbed.peaks["act"] == 120534228
+    predicted = costmodel.estimate("mobilenet_v2", "dora").memory["groups"]
+    assert undisturbed.peaks == dict(predicted)
+    assert {g: v for g, v in disturbed.peaks.items() if g != "act"} == {
+        g: v for g, v in predicted.items() if g != "act"
+    }
+
+
+def test_the_step_makes_no_reference_cycles() -> None:
+    """With the collector off, everything a step made and dropped is freed: what is left alive is what the user holds."""
+    import gc
+
+    import torch
+
+    model, optimizer = find("dora").apply(named("resnet18").build("cpu"), 4)
+    x = torch.randn(1, 3, 64, 64)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            loss = model(x).sum()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        del loss
+        before = sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+        gc.collect()
+        after = sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert before == after
+
+
+def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validator is able to say no: one byte more in the prediction is one row that differs."""
+    import validate.compare as compare
+
+    honest = compare._memory_rows
+    monkeypatch.setattr(
+        compare,
+        "_memory_rows",
+        lambda estimate, peaks, peak, instrument: honest(
+            estimate, {**peaks, "act": peaks["act"] + 1}, peak, instrument
+        ),
+    )
+    comparison = validate_cell("resnet18", "bn_head", batch=2, resolution=64)
+    assert not comparison.equal
+    assert {(row.quantity, row.difference) for row in comparison.rows if row.difference} == {
+        ("memory.act", 1),
+        ("memory.sum_of_group_peaks", 1),
+    }

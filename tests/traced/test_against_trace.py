@@ -1,0 +1,47 @@
+"""A formula equals a fresh trace at points that had no part in deriving it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from costmodel.api import source
+from costmodel.request import request
+from tests.cells import CELLS, fresh, point
+
+# Sides are logarithmic in what matters: every residue of the strides, the smallest sides, and elongated shapes.
+SIDES = st.integers(33, 420)
+SMALL = st.integers(3, 70)
+
+
+def check(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
+    cell = source(model, method)
+    at = point(method, N, H, W, r)
+    asked = request(cell.method, rank=at.r, batch=N, height=H, width=W)
+    formula = cell.derivation(asked).formula
+    assert formula.domain.contains(at.values())
+    assert formula.evaluate(at.values()) == fresh(cell.subject, cell.method, at)
+
+
+@pytest.mark.parametrize(("model", "method"), CELLS)
+@settings(max_examples=6)
+@given(N=st.integers(1, 9), H=SIDES, W=SIDES, r=st.integers(1, 400))
+@example(N=1, H=97, W=161, r=4)
+@example(N=2, H=33, W=401, r=1)
+@example(N=1, H=224, W=224, r=1)
+@example(N=3, H=64, W=33, r=64)
+@example(N=2, H=65, W=100, r=65)
+def test_inside_the_free_domain(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
+    check(model, method, N, H, W, r)
+
+
+@pytest.mark.parametrize("method", ["fft", "lora", "dora", "galore"])
+@pytest.mark.parametrize(("H", "W", "N"), [(32, 32, 2), (20, 150, 1), (150, 20, 2), (17, 33, 3), (9, 9, 4)])
+def test_where_a_stage_shrinks_to_one_another_formula_is_derived(method: str, H: int, W: int, N: int) -> None:
+    check("mobilenet_v3_small", method, N, H, W, 3)
+
+
+@pytest.mark.parametrize("r", [1, 2, 8, 9, 10, 16, 27, 320, 321, 5000])
+def test_galore_up_to_and_beyond_saturation(r: int) -> None:
+    check("mobilenet_v2", "galore", 2, 70, 41, r)

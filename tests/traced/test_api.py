@@ -1,0 +1,95 @@
+"""The Python API."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import pandas as pd
+import pytest
+import sympy
+
+import costmodel
+
+
+@pytest.fixture(scope="module")
+def estimate() -> costmodel.Estimate:
+    return costmodel.estimate("mobilenet_v2", method="lora", rank=4)
+
+
+def test_numbers_are_integers_and_read_only(estimate: costmodel.Estimate) -> None:
+    assert estimate.memory["peak"] == 89222312
+    assert isinstance(estimate.flops["torch"]["forward"], int)
+    with pytest.raises(TypeError):
+        estimate.memory["peak"] = 0  # type: ignore[index]
+    with pytest.raises(TypeError):
+        estimate.memory["groups"]["act"] = 0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        estimate.model = "other"  # type: ignore[misc]
+
+
+def test_at_another_point(estimate: costmodel.Estimate) -> None:
+    moved = estimate.at(N=8, H=192, W=192, r=16)
+    assert moved.point == {"N": 8, "H": 192, "W": 192, "r": 16}
+    assert moved.memory == costmodel.estimate("mobilenet_v2", "lora", rank=16, batch=8, resolution=192).memory
+    assert estimate.at().memory == estimate.memory
+
+
+def test_at_refuses_what_estimate_refuses(estimate: costmodel.Estimate) -> None:
+    with pytest.raises(costmodel.InputError, match="--rank 0"):
+        estimate.at(r=0)
+    with pytest.raises(costmodel.InputError, match="has no rank"):
+        costmodel.estimate("mobilenet_v2").at(r=4)
+
+
+def test_frame(estimate: costmodel.Estimate) -> None:
+    frame = estimate.to_frame()
+    assert list(frame.columns) == ["quantity", "part", "phase", "value", "unit", "formula"]
+    peak = frame[(frame.quantity == "memory") & (frame.part == "peak")].iloc[0]
+    assert peak.value == 89222312
+    assert peak.unit == "byte"
+    symbolic = costmodel.estimate("mobilenet_v2", "lora", rank="r").to_frame()
+    assert symbolic[symbolic.part == "peak"].value.isna().all()
+    assert isinstance(frame.value.dtype, pd.Int64Dtype)
+
+
+def test_sympy_views(estimate: costmodel.Estimate) -> None:
+    views = estimate.sympy
+    r = sympy.Symbol("r", integer=True, positive=True)
+    assert views["memory"]["grad"] == 79508 * r
+    h1 = views["symbols"]["h1"]
+    assert h1.subs(sympy.Symbol("H", integer=True, positive=True), 97) == 49
+    assert isinstance(views["memory"]["peak"], sympy.Max | sympy.Add)
+
+
+def test_amortised_optimizer_step() -> None:
+    estimate = costmodel.estimate("mobilenet_v2", "galore")
+    first, later = (estimate.flops["arithmetic"][phase] for phase in ("optimizer_first", "optimizer"))
+    assert estimate.amortised(T=200) == later + Fraction(first - later, 200)
+    assert estimate.amortised(T=1) == first
+    text = estimate.formulas["amortised"]["arithmetic"]
+    assert "/T" in text
+
+
+def test_names_and_numbers_mix() -> None:
+    estimate = costmodel.estimate("resnet18", "fft", batch="N", height=97, width="W")
+    assert estimate.point == {"N": None, "H": 97, "W": None, "r": None}
+    assert estimate.symbolic == {"N": "N", "W": "W"}
+    numeric = costmodel.estimate("resnet18", "fft", batch=3, height=97, width=50)
+    names = {name: sympy.Symbol(name, integer=True, positive=True) for name in ("N", "W")}
+    value = estimate.sympy["memory"]["peak"]
+    sizes = {sympy.Symbol(n, integer=True, positive=True): e for n, e in estimate.sympy["symbols"].items()}
+    assert value.subs(sizes).subs({names["N"]: 3, names["W"]: 50}) == numeric.memory["peak"]
+
+
+def test_more_classes_cost_more() -> None:
+    ten, thousand = (
+        costmodel.estimate("resnet18", classes=classes).memory["groups"]["param"] for classes in (10, 1000)
+    )
+    assert thousand - ten == 990 * 513 * 4
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.5, True, "4x", "", "a b"])
+def test_bad_batch(bad: object) -> None:
+    with pytest.raises(costmodel.InputError, match="--batch"):
+        costmodel.estimate("resnet18", batch=bad)  # type: ignore[arg-type]
