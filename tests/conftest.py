@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Two workers on two cores: threads of their own would only be in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Worker processes inherit the folder, so that each cell is traced once in a run.
 os.environ.setdefault("COSTMODEL_CACHE_DIR", tempfile.mkdtemp(prefix="costmodel-tests-"))
 

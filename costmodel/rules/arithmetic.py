@@ -63,10 +63,14 @@ def _convolution_backward(call: Call) -> Cost:
 def thin_svd(m: int, n: int) -> int:
     """FLOPs of a thin SVD of an m x n matrix by LAPACK's gesdd, the data-dependent bidiagonal part left out.
 
-    With m >= n (else transposed): 8mn^2 - (4/3)n^3 where m < 11n/6 (bidiagonalise, then form U and V), else
-    6mn^2 + (16/3)n^3 (QR first). LAPACK Working Note 41's counts for gebrd, orgbr, geqrf and orgqr; 11/6 is where gesdd
-    changes path (ilaenv's MNTHR). The iteration on the bidiagonal matrix depends on the data and can only be bounded
-    (O(n^2) values, O(n^3) vectors), so it is not counted. Thirds are rounded down to an integer.
+    With m >= n (else transposed), by the operation counts of LAPACK Working Note 41:
+
+    * m < 11n/6: gebrd (4mn^2 - (4/3)n^3), ormbr for U (4mn^2 - 2n^3) and for V (2n^3): 8mn^2 - (4/3)n^3.
+    * else QR first: geqrf and orgqr (2mn^2 - (2/3)n^3 each), gebrd of R ((8/3)n^3), ormbr twice (2n^3 each), and the
+      product Q*U (2mn^2): 6mn^2 + (16/3)n^3.
+
+    The divide and conquer on the bidiagonal matrix depends on the data and can only be bounded, so it is not counted.
+    Thirds are rounded down to an integer.
     """
     m, n = max(m, n), min(m, n)
     if 6 * m < 11 * n:

@@ -60,7 +60,7 @@ def check(monomials: list[Monomial], rows: list[list[int]], domain: Domain, poin
         assert max(value(monomials, row, base) for row in kept) == max(value(monomials, row, base) for row in matrix)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_with_strides_and_saturation(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.lists(COEFFICIENT, min_size=9, max_size=9), min_size=2, max_size=12))
@@ -74,7 +74,7 @@ def test_with_strides_and_saturation(data: st.DataObject) -> None:
     check(MONOMIALS, rows, Domain(lower, {}, {}), data.draw(st.lists(point, min_size=20, max_size=20)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_with_bounds_and_powers(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.lists(COEFFICIENT, min_size=5, max_size=5), min_size=2, max_size=12))

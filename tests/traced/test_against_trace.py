@@ -25,7 +25,7 @@ def check(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
 
 
 @pytest.mark.parametrize(("model", "method"), CELLS)
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(N=st.integers(1, 9), H=SIDES, W=SIDES, r=st.integers(1, 400))
 @example(N=1, H=97, W=161, r=4)
 @example(N=2, H=33, W=401, r=1)
