@@ -24,6 +24,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -117,7 +118,8 @@ def main() -> None:
     for method in METHODS.values():  # imports and first-call costs of torch, peft and galore_torch
         derive(named("resnet18"), method, Point(r=4 if method.ranked else None), {}, RANK_BANDS[0])
     on_fake_tensors(named("resnet18"), METHODS["fft"], Point(r=None))
-    table = Table("cell", "derive", "fake", "derive/fake", "real", "derive/real", "at", "again")
+    columns = ("cell", "derive", "fake", "derive/fake", "real", "derive/real", "at", "again")
+    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for model in models:
         for method in METHODS.values():
             table.add_row(*row(model, method))
