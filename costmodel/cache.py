@@ -59,7 +59,7 @@ class FormulaCache:
             if entry["identity"] != self._identity or entry["sha256"] != _digest(entry["derivations"]):
                 return []
             return [Derivation.from_dict(item) for item in entry["derivations"]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return []
 
     def store(self, derivations: list[Derivation]) -> None:

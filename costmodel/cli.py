@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -221,10 +222,14 @@ def main(arguments: list[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         status = command.main(args=arguments, prog_name="costmodel", standalone_mode=False)
+        sys.stdout.flush()
     except _ClickError as error:
         return _refuse(error.format_message())
     except CostModelError as error:
         return _refuse(str(error))
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in the buffer has nowhere to go
+        return _refuse(f"cannot write the output: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         print("costmodel: interrupted", file=sys.stderr)
         return 130
@@ -232,6 +237,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
+    if not message:  # no arguments: the help has been printed
+        return 0
     print(f"costmodel: {' '.join(message.split())}", file=sys.stderr)
     return 2
 

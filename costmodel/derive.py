@@ -18,6 +18,7 @@ from costmodel.sizes import Capped, Strided
 from costmodel.subjects import Subject
 from costmodel.tracing.lift import LiftedStep, lift
 from costmodel.tracing.memo import ShapeMemo
+from costmodel.tracing.pointwise import add_up
 from costmodel.tracing.step import collector_off, record_step
 
 GENERIC = Point(N=211, H=4193, W=5345, r=10007)
@@ -59,17 +60,22 @@ def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, 
         try:
             with collector_off():  # hundreds of thousands of small objects, none of them garbage
                 step = lift(record_step(subject, method, generic, memo), record_step(subject, method, corner, memo))
-        except LiftError as error:
+        except (LiftError, InputError) as error:
+            if isinstance(error, InputError) and point.N == 1 and {"H", "W"} <= set(held):
+                raise  # the very size asked for
             failure = error
             continue
-        except InputError as error:
-            if point.N == 1:
-                raise
-            failure = error  # only the corner's N = 1 is too small
-            continue
         return _derivation(step, _domain(step, method, held, corner_values, band))
+    if isinstance(failure, InputError):
+        record_step(subject, method, point, memo)  # says so where the point asked for is itself refused
+        raise LiftError(f"no closed form, {subject.name} refuses a size of the region: {failure}")
     assert failure is not None
     raise failure
+
+
+def holds(subject: Subject, method: Method, formula: CostFormula, point: Point) -> bool:
+    """Tell whether a formula gives what a fresh trace at one point adds up to, in every number."""
+    return formula.evaluate(point.values()) == add_up(record_step(subject, method, point))
 
 
 def _at(point: Point, method: Method, held: Mapping[str, int]) -> Point:

@@ -102,8 +102,8 @@ class Certificate:
 
     def scores(self, rows: Matrix) -> Matrix:
         """Rewrite polynomials (rows of coefficients) in the certificate's coordinates."""
-        bound = int(np.abs(self._matrix).max(initial=1)) * int(np.abs(rows).sum(axis=1).max(initial=1))
-        if bound < 2**62:
+        largest = np.abs(rows.astype(float)).sum(axis=1).max(initial=1.0)
+        if float(np.abs(self._matrix).max(initial=1)) * largest < 2**62:
             return rows @ self._matrix.T
         exact = rows.astype(object) @ self._matrix.astype(object).T
         return np.asarray(exact)

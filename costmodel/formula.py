@@ -64,6 +64,7 @@ class CostFormula:
         used = {symbol for expression in quantities.values() for term in expression for symbol in term.symbols}
         kept = [size for size in sizes if size.key in used and size.key != size.axis]
         names = name_sizes(kept)
+        assert len(set(names.values())) == len(kept), "two sizes of one name"
         renamed: Mapping[str, int | str] = dict(names)
         defined = {names[size.key]: size for size in kept}
         return CostFormula(
@@ -260,6 +261,8 @@ def largest(terms: Sequence[Polynomial], domain: Domain, sizes: Mapping[str, Siz
     from costmodel.dominance import Certificate, to_polynomial
 
     monomials = sorted({monomial for term in terms for monomial in term.terms})
+    if max(abs(c) for term in terms for c in term.terms.values()) >= 2**62:  # astronomical sizes: keep every term
+        return tuple(terms)
     rows = np.array([[term.terms.get(m, 0) for m in monomials] for term in terms], dtype=np.int64)
     kept = Certificate(domain, sizes, monomials).undominated(rows)
     return tuple(to_polynomial(row, monomials) for row in kept)

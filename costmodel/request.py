@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 from costmodel.contract import AXES, EVERY_RANK, RANK_BANDS, Band, Point
 from costmodel.errors import InputError
@@ -18,7 +19,8 @@ DEFAULT_RANK = 4
 DEFAULT_SIDE = 224
 _RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
 _OPTION = {"N": "batch", "H": "height", "W": "width", "r": "rank"}
-_SIZE_NAME = re.compile(r"[a-z]\w*\d+")
+_SIZE_NAME = re.compile(r"\w*\d")
+_LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,16 @@ def positive(option: str, raw: object) -> int:
 
 def _value(option: str, raw: object) -> Value:
     text = str(raw).strip()
-    if not isinstance(raw, bool) and isinstance(raw, (int, str)):
-        if text.isascii() and text.isdigit() and int(text) > 0:
+    if not isinstance(raw, bool) and isinstance(raw, (Integral, str)):
+        if text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST)) and 0 < int(text) <= _LARGEST:
             return int(text)
         if isinstance(raw, str) and text.isascii() and text.isidentifier() and not keyword.iskeyword(text):
             return text
     example = {"batch": "N", "rank": "r", "resolution": "S", "height": "H", "width": "W"}.get(option)
     symbolic = f", or a name such as {example} to keep it symbolic" if example else ""
-    raise InputError(f"--{option} {text}: expected a positive integer{symbolic}")
+    shown = text if len(text) <= 40 else f"{text[:40]}..."
+    limit = f" up to {_LARGEST}" if text.isdigit() and len(text) > 9 else ""
+    raise InputError(f"--{option} {shown}: expected a positive integer{limit}{symbolic}")
 
 
 def _check_names(values: Mapping[str, Value], square: bool) -> None:
@@ -132,8 +136,9 @@ def _check_names(values: Mapping[str, Value], square: bool) -> None:
         option = _OPTION[axis]
         if name in _RESERVED or _SIZE_NAME.fullmatch(name) or (name in AXES and name != axis and not square):
             raise InputError(f"--{option} {name}: this name has a meaning in formulas; choose another, such as {axis}")
-        if name in taken and not (square and axis == "W"):
+        other = taken.get(name.lower())  # sizes are named by the lower case of their axis
+        if other and not (square and axis == "W"):
             raise InputError(
-                f"--{option} {name}: the name already stands for --{taken[name]}; choose another, such as {axis}"
+                f"--{option} {name}: the name already stands for --{other}; choose another, such as {axis}"
             )
-        taken[name] = option
+        taken[name.lower()] = option

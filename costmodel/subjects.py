@@ -85,12 +85,20 @@ def given(model: nn.Module) -> Subject:
         import torch
 
         memo: dict[int, Any] = {}
+        storages: dict[int, torch.UntypedStorage] = {}
+
+        def without_data(tensor: torch.Tensor) -> torch.Tensor:
+            """Copy the view of a tensor onto a meta storage of the same size, one for each storage."""
+            own = tensor.untyped_storage()
+            storage = storages.setdefault(own._cdata, torch.UntypedStorage(own.nbytes(), device="meta"))
+            empty = torch.empty(0, dtype=tensor.dtype, device="meta")
+            return empty.set_(storage, tensor.storage_offset(), tensor.shape, tensor.stride())
+
         if device == "meta":
             for parameter in model.parameters():
-                empty = torch.empty_like(parameter, device="meta")
-                memo[id(parameter)] = torch.nn.Parameter(empty, requires_grad=parameter.requires_grad)
+                memo[id(parameter)] = torch.nn.Parameter(without_data(parameter), requires_grad=parameter.requires_grad)
             for buffer in model.buffers():
-                memo[id(buffer)] = torch.empty_like(buffer, device="meta")
+                memo[id(buffer)] = without_data(buffer)
         return copy.deepcopy(model, memo).to(device).train()
 
     return Subject(type(model).__name__, None, build, cacheable=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.api import Estimate, answer, source
 from costmodel.contract import DEFAULT_CLASSES, GROUPS, PHASES
+from costmodel.errors import InputError
 from costmodel.request import numbers_only, request
 from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step import run
@@ -105,7 +106,11 @@ def validate_cell(
     estimate = answer(cell, asked, alias)
     progress("real step under the memory recorder")
     memory = MemoryMeter()
-    run(cell.subject, cell.method, point, memory)
+    try:
+        run(cell.subject, cell.method, point, memory)
+    except (RuntimeError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"the real step of {cell.subject.name} at {dict(estimate.point)} fails: {reason}") from error
     progress("real step under the FLOP counters")
     flops = FlopMeter()
     run(cell.subject, cell.method, point, flops)

@@ -164,11 +164,12 @@ def paper_flops(name: str, args: Any, result: Any) -> int:
         return 2 * _elements(result) * _sides(args[0])[2]
     if name == "convolution":
         with_bias = _elements(result) if args[2] is not None else 0
-        return 2 * (_elements(result) * prod(_sides(args[1])[1:]) + with_bias)
+        channels, kernel = _sides(args[0])[1], prod(_sides(args[1])[2:])
+        return 2 * (_elements(result) * (channels // int(args[8])) * kernel + with_bias)
     if name == "convolution_backward":
         grad, x, weight, groups, mask = args[0], args[1], args[2], int(args[9]), args[10]
         channels, kernel = _sides(x)[1], prod(_sides(weight)[2:])
-        macs = _elements(grad) * prod(_sides(weight)[1:])
+        macs = _elements(grad) * (channels // groups) * kernel
         for_input = 2 * (macs + _elements(x))
         for_weight = 2 * (macs * groups + channels * (channels // groups) * kernel)
         return for_input * bool(mask[0]) + for_weight * bool(mask[1])
@@ -222,7 +223,7 @@ class SecondOpinion(MemTracker):
 
     def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
         """Show the tracker what was made before it."""
-        self.track_external(model, optimizer)
+        self.track_external(model, optimizer, batch)  # the batch as "other", which is in no group
 
     def phase(self, step: int, name: str) -> None:
         """Let the tracker see the root module again in the second step."""
@@ -252,7 +253,7 @@ class SecondOpinion(MemTracker):
         for snapshot in self._curr_mem_snap.values():
             for name, reference in _REFERENCES.items():
                 self.peaks[name] = max(self.peaks[name], snapshot[reference])
-            self.peak = max(self.peak, snapshot["Total"])
+            self.peak = max(self.peak, snapshot["Total"] - snapshot[_MemRefType.OTH])
         super()._update_peak_stats(peak_state)
 
 

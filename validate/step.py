@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from costmodel.contract import Point
 from costmodel.methods import Method
@@ -49,7 +50,7 @@ def run(subject: Subject, method: Method, point: Point, instrument: Instrument) 
             for step in range(STEPS):
                 instrument.phase(step, "forward")
                 out = model(x)
-                loss = out.sum()
+                loss = _sum(out)
                 instrument.phase(step, "backward")
                 loss.backward()
                 instrument.phase(step, "optimizer")
@@ -58,3 +59,11 @@ def run(subject: Subject, method: Method, point: Point, instrument: Instrument) 
                 optimizer.zero_grad(set_to_none=True)
     finally:
         gc.enable()
+
+
+def _sum(out: Any) -> torch.Tensor:
+    """Loss "sum": the sum of the sums of the output tensors, its parts dropped on return."""
+    first, *others = [leaf.sum() for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+    for other in others:
+        first = first + other
+    return first

@@ -107,7 +107,7 @@ def find(name: str) -> Method:
         InputError: for a name that is not known.
     """
     if name not in METHODS:
-        raise unknown("method", name, METHODS)
+        raise unknown("method", str(name), METHODS)
     return METHODS[name]
 
 

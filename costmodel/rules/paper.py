@@ -34,9 +34,10 @@ def bmm(call: Call) -> Extent:
 
 def convolution(call: Call) -> Extent:
     """2 (macs + elements of the output if there is a bias)."""
-    weight, bias = call.args[1], call.args[2]
+    x, weight, bias = call.args[:3]
     out = call.out
-    return 2 * (out.numel * product(weight.dims[1:]) + (out.numel if bias is not None else 0))
+    macs: Extent = out.numel * (x.dims[1] // call.args[_GROUPS - 1]) * product(weight.dims[2:])
+    return 2 * (macs + (out.numel if bias is not None else 0))
 
 
 def convolution_backward(call: Call) -> Extent:
@@ -47,12 +48,13 @@ def convolution_backward(call: Call) -> Extent:
     """
     grad, x, weight = call.args[:3]
     groups, mask = call.args[_GROUPS], call.args[_MASK]
-    macs = grad.numel * product(weight.dims[1:])
+    area = product(weight.dims[2:])
+    macs = grad.numel * (x.dims[1] // groups) * area
     flops: Extent = 0
     if mask[0]:
         flops = flops + 2 * (macs + x.numel)
     if mask[1]:
-        flops = flops + 2 * (macs * groups + x.dims[1] * product(weight.dims[1:]))
+        flops = flops + 2 * (macs * groups + x.dims[1] * (x.dims[1] // groups) * area)
     return flops
 
 

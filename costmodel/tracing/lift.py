@@ -35,6 +35,25 @@ _VIEWS = frozenset(
     {"alias", "as_strided", "detach", "expand", "permute", "slice", "squeeze", "t", "transpose", "unsqueeze", "view"}
 )
 
+_CUTS = frozenset({"slice", "narrow", "select", "index_select", "split", "chunk"})
+_SIZED_FREELY = frozenset(
+    {
+        "_unsafe_view",
+        "_reshape_alias",
+        "expand",
+        "reshape",
+        "view",
+        "bmm",
+        "mm",
+        "full",
+        "ones",
+        "zeros",
+        "empty",
+        "arange",
+    }
+)
+"""Operators whose output sizes are products or repetitions of known sizes, or given by the caller's own numbers."""
+
 Pair = tuple[int, int]
 
 
@@ -78,6 +97,7 @@ def lift(generic: StepRecord, corner: StepRecord) -> LiftedStep:
         first_views[left.storage] = (left, right)
     for a, b in zip(pairs[0], pairs[1], strict=True):
         reader.learn(a, b)
+        reader.follow(a, b)
         for left, right in zip(tensors(a.outputs), tensors(b.outputs), strict=True):
             first_views.setdefault(left.storage, (left, right))
         key = (a.name, _cost_key(a.args), _cost_key(b.args), _cost_key(tuple(sorted(a.kwargs.items()))))
@@ -185,6 +205,7 @@ class _Reader:
                 if axis in ("H", "W"):
                     self.sizes[axis] = Strided(axis, 1, 0)
         self._atoms = dict(self._known)
+        self.may_saturate = False
 
     def learn(self, a: OpCall, b: OpCall) -> None:
         """Derive the output sizes of a window operator from its arguments."""
@@ -205,6 +226,26 @@ class _Reader:
             self._atoms[pair] = symbol
             self.sizes[made.key] = made
 
+    def follow(self, a: OpCall, b: OpCall) -> None:
+        """Make sure that the output sizes of a forward call come from its inputs.
+
+        A size is recognised by its value, so an operator that makes another size of its own (a crop, an interpolation,
+        a window without a rule here) could be taken for one that happens to agree at both points.
+
+        Raises:
+            LiftError: when such an operator makes a new size, or slices a size that is not constant.
+        """
+        self.may_saturate = a.phase == "optimizer"
+        if a.phase != "forward" or a.packet in _SIZED_FREELY or any(True for _ in _windows(a)):
+            return
+        given = [(x.shape, y.shape) for x, y in zip(tensors(a.args), tensors(b.args), strict=True)]
+        pairs = {pair for left, right in given for pair in zip(left, right, strict=False)}
+        for left, right in zip(tensors(a.outputs), tensors(b.outputs), strict=True):
+            made = set(zip(left.shape, right.shape, strict=True))
+            cut = a.packet in _CUTS and {p for p in zip(*given[0], strict=True) if p[0] != p[1]} - made
+            if cut or any(x != y and (x, y) not in pairs for x, y in made):
+                raise LiftError(f"{a.name} in '{a.module}' makes a size that has no closed form here")
+
     def read(self, pair: Pair, where: str) -> Polynomial:
         """Read a pair of values as a constant, a named size, or a product of them.
 
@@ -219,7 +260,12 @@ class _Reader:
 
     def _capped(self, pair: Pair) -> Polynomial | None:
         large, small = (base.get("r") for base in self._bases)
-        if large is None or small is None or not (small < pair[0] < large and pair[1] == small):
+        if (
+            not self.may_saturate
+            or large is None
+            or small is None
+            or not (small < pair[0] < large and pair[1] == small)
+        ):
             return None
         size = Capped("r", pair[0])
         self.sizes[size.key] = size
@@ -242,6 +288,8 @@ class _Reader:
         if isinstance(a, TensorRef):
             return self._tensor(a, b, where)
         if isinstance(a, tuple):
+            if not isinstance(b, tuple) or len(a) != len(b):
+                raise LiftError(f"{where} takes other arguments at the two points")
             return tuple([self._value(x, y, where) for x, y in zip(a, b, strict=True)])
         return a
 

@@ -12,11 +12,16 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from costmodel.errors import TraceError
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef
 
 _PROFILER = "profiler."
 """Namespace of torch's own profiler marks (``Optimizer.step`` emits them): no tensor, no cost."""
+
+
+_OTHER_ON_CPU = {"aten._safe_softmax.default": "scaled dot product attention"}
+"""Operators that show that a composite took a path on meta tensors that it does not take on the CPU."""
 
 
 class _StorageWatch(weakref.ref[torch.UntypedStorage]):
@@ -111,10 +116,15 @@ class Recorder(TorchDispatchMode):
         name = str(func)
         if name.startswith(_PROFILER):
             return func(*args, **(kwargs or {}))
+        if name in _OTHER_ON_CPU:
+            raise TraceError(f"{_OTHER_ON_CPU[name]} runs other operators on the CPU than on meta tensors")
         ref_args = tuple([self._describe(value) for value in args])
         ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()} if kwargs else {}
         module = self._current_module(ref_args)
         result = self._memo.call(func, args, kwargs or {}, (ref_args, ref_kwargs))
+        if ref_args and isinstance(result, tuple) and _is_mask(ref_args[-1], len(result)):
+            # A CPU kernel leaves out the gradients that are not asked for; some meta kernels make them all the same.
+            result = tuple([item if wanted else None for item, wanted in zip(result, ref_args[-1], strict=True)])
         outputs: tuple[TensorRef | None, ...] = ()
         if isinstance(result, torch.Tensor):
             outputs = (self._returned(result),)
@@ -196,6 +206,10 @@ class Recorder(TorchDispatchMode):
         # The autograd node of this call has just been numbered; its backward will carry the same number.
         self._module_of_sequence.setdefault(torch.autograd._get_sequence_nr() - 1, module)
         return module
+
+
+def _is_mask(value: Any, length: int) -> bool:
+    return isinstance(value, tuple) and len(value) == length and all(isinstance(item, bool) for item in value)
 
 
 def _without_adapter_prefix(name: str) -> str:

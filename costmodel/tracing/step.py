@@ -6,9 +6,12 @@ import gc
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import reduce
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from costmodel.contract import Point
 from costmodel.errors import CostModelError, InputError, TraceError
@@ -47,8 +50,7 @@ def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo 
         InputError: when the model refuses the size.
         TraceError: when an operator cannot be traced.
     """
-    with torch.device("meta"):  # adapters too are made without data
-        model, optimizer = method.apply(subject.build("meta"), point.r)
+    model, optimizer = _adapted(subject, method, point)
     batch = torch.empty(point.N, CHANNELS, point.H, point.W, device="meta")
     recorder = Recorder(memo or ShapeMemo())
     with collector_off():
@@ -59,7 +61,7 @@ def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo 
                 for step in range(STEPS):
                     recorder.step, recorder.phase = step, "forward"
                     out = model(batch)
-                    loss = out.sum()
+                    loss = total(out)
                     recorder.phase = "backward"
                     loss.backward()
                     recorder.phase = "optimizer"
@@ -80,6 +82,23 @@ def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo 
         owners=recorder.owners,
         input_bytes=batch.nbytes,
     )
+
+
+def total(out: Any) -> torch.Tensor:
+    """Add up the output tensors of a model: loss "sum" of the contract."""
+    sums = [leaf.sum() for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+    return reduce(torch.add, sums)
+
+
+def _adapted(subject: Subject, method: Method, point: Point) -> tuple[nn.Module, torch.optim.Optimizer]:
+    try:
+        with torch.device("meta"):  # adapters too are made without data
+            return method.apply(subject.build("meta"), point.r)
+    except CostModelError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{subject.name} cannot be prepared for {method.name}: {reason}") from error
 
 
 def _state_tensors(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:

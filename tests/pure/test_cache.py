@@ -49,7 +49,7 @@ def test_another_source_is_another_entry(empty_cache, derivation, monkeypatch: p
     assert FormulaCache(IDENTITY).load() == []
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"identity": 1}', "\x00\xff"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"identity": 1}', "\x00\xff", "[" * 200_000])
 def test_a_broken_entry_is_not_used(empty_cache: Path, derivation: Derivation, damage: str) -> None:
     FormulaCache(IDENTITY).store([derivation])
     entry(empty_cache).write_text(damage, encoding="latin-1")

@@ -83,17 +83,128 @@ def test_frozen_parameters_stay_frozen() -> None:
     assert validate_cell(module, "fft", resolution=40).equal
 
 
-def test_a_size_without_a_closed_form_is_refused() -> None:
-    class Halves(nn.Module):
+class Composed(nn.Module):
+    """Layers put together by a function, behind a head."""
+
+    def __init__(self, compose, *layers: nn.Module, channels: int = 8) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.compose = compose
+        self.head = nn.Linear(channels, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.compose(self.layers, x).mean((2, 3)))
+
+
+class Flattened(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, 2, 1)
+        self.fc = nn.Linear(8 * 20 * 23, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).flatten(1))
+
+
+def chained(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+STEM = (3, 8, 3, 2, 1)
+HARD = {
+    # Sizes that agree with another at odd sides only, sizes cut off, branches on a size: seen only at the point itself.
+    "transposed": Composed(chained, nn.Conv2d(*STEM), nn.ConvTranspose2d(8, 8, 3, 2, 1, groups=2)),
+    "average pool": Composed(chained, nn.Conv2d(*STEM), nn.AvgPool2d(3, 2)),
+    "ceil mode": Composed(chained, nn.Conv2d(*STEM), nn.MaxPool2d(3, 2, ceil_mode=True)),
+    "upsample": Composed(chained, nn.Conv2d(*STEM), nn.Upsample(scale_factor=2)),
+    "padding": Composed(chained, nn.ZeroPad2d(1), nn.Conv2d(*STEM)),
+    "strided slice": Composed(
+        lambda m, x: (
+            m[0](x[:, :, 1::4, 1::4]).mean((2, 3), True) + m[1](nn.functional.max_pool2d(x, 4)).mean((2, 3), True)
+        ),
+        nn.Conv2d(3, 8, 1),
+        nn.Conv2d(3, 8, 1),
+    ),
+    "crop": Composed(lambda m, x: m[0](x[:, :, :64, :64]), nn.Conv2d(3, 8, 1)),
+    "branch": Composed(lambda m, x: m[0](x if x.shape[2] > 60 else x.relu()), nn.Conv2d(3, 8, 1)),
+    "fixed flatten": Flattened(),
+    "prelu": Composed(chained, nn.Conv2d(*STEM), nn.PReLU()),
+    "adaptive pool": Composed(chained, nn.Conv2d(*STEM), nn.AdaptiveAvgPool2d(3)),
+    "group norm": Composed(chained, nn.Conv2d(*STEM), nn.GroupNorm(2, 8)),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_what_has_no_closed_form_in_the_sides_is_exact_at_the_sides_asked_for(name: str) -> None:
+    comparison = validate_cell(HARD[name], "fft", batch=2, height=40, width=46)
+    assert [(row.quantity, row.instrument, row.difference) for row in comparison.rows if row.difference] == []
+
+
+def test_tokens_are_not_taken_for_a_saturated_rank() -> None:
+    def tokens(layers, x):
+        x = layers[0](x)
+        for _ in range(6):
+            x = nn.functional.max_pool2d(x, 2)
+        return layers[1](x.flatten(2).transpose(1, 2)).transpose(1, 2)[..., None]
+
+    net = Composed(tokens, nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 8))
+    comparison = validate_cell(net, "lora", rank=8, batch=2, height=256, width=320)
+    assert comparison.equal
+    assert comparison.estimate.domain["r"] == "2 <= r <= 64"
+
+
+@pytest.mark.parametrize("method", ["fft", "galore"])
+def test_a_trained_norm_behind_a_frozen_layer(method: str) -> None:
+    """The CPU kernel makes no input gradient there, the meta kernel does."""
+    net = nn.Sequential(nn.Conv2d(3, 32, 3), nn.BatchNorm2d(32))
+    net[0].requires_grad_(False)
+    assert validate_cell(net, method, batch=2, height=70, width=64).equal
+
+
+def test_a_buffer_that_is_a_view_keeps_its_storage() -> None:
+    net = plain()
+    net.register_buffer("window", torch.arange(1000.0)[:10])
+    assert validate_cell(net, "fft", batch=2, resolution=40).equal
+
+
+def test_several_outputs_are_summed() -> None:
+    class Two(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.fc = nn.Linear(3, 2)
+            self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 1)
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.fc(x[:, :, : x.shape[2] * 5 // 7].relu().mean((2, 3)))
+        def forward(self, x: torch.Tensor) -> dict:
+            return {"a": self.a(x), "b": [self.b(x)]}
 
+    assert validate_cell(Two(), "fft", batch=2, resolution=40).equal
+
+
+def test_fused_attention_is_refused() -> None:
+    def attend(layers, x):
+        y = layers[0](x).flatten(2).transpose(1, 2)[:, None]
+        return nn.functional.scaled_dot_product_attention(y, y, y).transpose(2, 3).flatten(1, 2)[..., None]
+
+    with pytest.raises(costmodel.TraceError, match="scaled dot product attention"):
+        costmodel.estimate(Composed(attend, nn.Conv2d(3, 8, 8, 8)), "fft", resolution=64)
+
+
+def test_a_symbolic_side_without_a_closed_form_is_refused() -> None:
     with pytest.raises(costmodel.LiftError, match="closed form"):
-        costmodel.estimate(Halves(), "fft")
+        costmodel.estimate(HARD["average pool"], "fft", resolution="S")
+    with pytest.raises(costmodel.CostModelError):
+        costmodel.estimate(HARD["branch"], "fft", resolution="S")
+
+
+@pytest.mark.parametrize(
+    ("model", "method"),
+    [(nn.ReLU(), "fft"), (nn.ReLU(), "lora"), (nn.LazyConv2d(3, 3), "fft"), (5, "fft"), (nn.Linear, "fft")],
+)
+def test_what_cannot_be_adapted_is_refused_in_one_line(model, method: str) -> None:
+    with pytest.raises(costmodel.InputError) as refused:
+        costmodel.estimate(model, method)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_module_that_cannot_be_traced_says_where() -> None:

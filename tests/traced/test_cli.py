@@ -24,6 +24,11 @@ BAD = {
     "estimate mobilenet_v2 --method lora --rank h1": "--rank h1: this name has a meaning in formulas",
     "estimate mobilenet_v2 --method lora --rank N": "--rank N: this name has a meaning in formulas",
     "estimate mobilenet_v2 --batch b --method lora --rank b": "--rank b: the name already stands for --batch",
+    "estimate mobilenet_v2 --height s --width S": "--width S: the name already stands for --height",
+    "estimate mobilenet_v2 --method galore --rank R --batch R16": "--batch R16: this name has a meaning in formulas",
+    f"estimate mobilenet_v2 --batch {'9' * 5000}": "expected a positive integer up to 2147483647",
+    "estimate mobilenet_v2 --classes 10000000000000000000": "expected a positive integer up to 2147483647",
+    "validate mobilenet_v2 --height 2000000 --width 2000000": "the real step of mobilenet_v2 at",
     "estimate mobilenet_v2 --batch 0": "--batch 0: expected a positive integer, or a name such as N",
     "estimate mobilenet_v2 --classes 0": "--classes 0: expected a positive integer",
     "estimate mobilenet_v2 --classes K": "--classes K: expected a positive integer",
@@ -40,13 +45,34 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("line", "message"), BAD.items(), ids=BAD.keys())
+@pytest.mark.parametrize(("line", "message"), BAD.items(), ids=[line[:80] for line in BAD])
 def test_bad_input(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_astronomical_sizes_are_still_integers(capsys: pytest.CaptureFixture[str]) -> None:
+    data = run("estimate resnet18 --batch 2147483647 --resolution S", capsys)
+    assert data["flops"]["torch"]["optimizer"] == 0
+
+
+def test_an_output_that_cannot_be_written_is_said() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "costmodel", "models"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == "costmodel: cannot write the output: No space left on device\n"
+
+
+def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert "estimate" in out
+    assert err == ""
 
 
 def test_too_small_names_what_would_be_accepted(capsys: pytest.CaptureFixture[str]) -> None:
