@@ -1,6 +1,6 @@
 """Time the derivation of formulas against torch's MemTracker on fake tensors and against the real step, in one run.
 
-    python benchmarks/derive.py [MODEL ...]
+    .venv/bin/python benchmarks/derive.py [MODEL ...]
 
 For each method of each model (default: mobilenet_v2 and resnet18), in this process, imports done beforehand:
 
@@ -31,11 +31,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 
-from costmodel.api import source
 from costmodel.contract import RANK_BANDS, Point
 from costmodel.derive import derive
 from costmodel.methods import METHODS, Method
 from costmodel.request import request
+from costmodel.source import source
 from costmodel.subjects import Subject, named
 from validate.instruments import SecondOpinion
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from costmodel.api import Estimate, answer, source
+from costmodel.api import Estimate, answer
 from costmodel.contract import DEFAULT_CLASSES, GROUPS, PHASES
 from costmodel.errors import InputError
 from costmodel.request import numbers_only, request
+from costmodel.source import source
 from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step import run
 

@@ -26,6 +26,8 @@ class Method:
         packages: distributions whose version decides its cost, beside torch and torchvision.
         splits: axes (``N``, ``r``) where the value 1 is known to run other operators than 2 and more, so that the two
             are derived apart. A hint that saves a trace: without it the difference is found by tracing.
+        optimizer_name: what the JSON calls its optimizer.
+        refreshes: whether step 0's extra work comes again every T steps, so that an amortised step makes sense.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Method:
     module: str
     packages: tuple[str, ...] = ()
     splits: str = ""
+    optimizer_name: str = "adamw"
+    refreshes: bool = False
 
     def apply(self, model: nn.Module, rank: int | None) -> tuple[nn.Module, Optimizer]:
         """Adapt ``model`` in place and build its optimizer.
@@ -94,6 +98,8 @@ _TABLE = (
         True,
         "costmodel.methods.galore",
         ("galore-torch",),
+        optimizer_name="galore_adamw",
+        refreshes=True,
     ),
 )
 

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 import pytest
 
 import costmodel
-from costmodel.api import source
 from costmodel.contract import GROUPS, PHASES
 from costmodel.methods import find
 from costmodel.request import request
+from costmodel.source import source
 from costmodel.subjects import named
 from tests.cells import CELLS, point
 from validate.compare import validate_cell

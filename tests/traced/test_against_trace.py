@@ -6,13 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from costmodel.api import source
 from costmodel.request import request
+from costmodel.source import source
 from tests.cells import CELLS, fresh, point
 
-# Sides are logarithmic in what matters: every residue of the strides, the smallest sides, and elongated shapes.
+# Every residue of the strides, the smallest sides, and elongated shapes.
 SIDES = st.integers(33, 420)
-SMALL = st.integers(3, 70)
 
 
 def check(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
@@ -33,6 +32,14 @@ def check(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
 @example(N=3, H=64, W=33, r=64)
 @example(N=2, H=65, W=100, r=65)
 def test_inside_the_free_domain(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
+    check(model, method, N, H, W, r)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("model", "method"), CELLS)
+@settings(max_examples=60)
+@given(N=st.integers(1, 9), H=st.integers(33, 1100), W=st.integers(33, 1100), r=st.integers(1, 1400))
+def test_inside_the_free_domain_at_many_points(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
     check(model, method, N, H, W, r)
 
 
