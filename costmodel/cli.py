@@ -31,11 +31,13 @@ _ClickError: type[Any] = typer.BadParameter.__mro__[2]
 Model = Annotated[str, typer.Argument(help="Model name; 'costmodel models' lists them.", show_default=False)]
 MethodName = Annotated[str, typer.Option("--method", "-m", help="Fine-tuning method; 'costmodel methods' lists them.")]
 Rank = Annotated[
-    str | None, typer.Option(help="Rank of lora, dora, galore [default: 4], or a name such as r.", show_default=False)
+    str | None,
+    typer.Option(help="Rank of lora, dora, galore (4 if left out), or a name such as r.", show_default=False),
 ]
 Batch = Annotated[str, typer.Option(help="Batch size, or a name such as N.")]
 Resolution = Annotated[
-    str | None, typer.Option(help="Height and width in pixels [default: 224], or a name such as S.", show_default=False)
+    str | None,
+    typer.Option(help="Height and width in pixels (224 if left out), or a name such as S.", show_default=False),
 ]
 Height = Annotated[str | None, typer.Option(help="Height in pixels, or a name such as H.", show_default=False)]
 Width = Annotated[str | None, typer.Option(help="Width in pixels, or a name such as W.", show_default=False)]

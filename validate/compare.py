@@ -17,6 +17,8 @@ from validate.step import run
 if TYPE_CHECKING:
     from torch import nn
 
+UNMEASURED = "no instrument measures FLOPs of kind svd and other: they are counts by the rules of docs/conventions.md"
+
 SKIPPED = {
     "dora": "MemTracker left out: its hooks keep dead tensors of DoRA models alive until the garbage collector runs",
 }
@@ -116,7 +118,7 @@ def validate_cell(
     flops = FlopMeter()
     run(cell.subject, cell.method, point, flops)
     rows = _flop_rows(estimate, flops) + _memory_rows(estimate, memory.peaks, memory.peak, "recorder")
-    notes = []
+    notes = [UNMEASURED]
     if cell.method.name in SKIPPED:
         notes.append(SKIPPED[cell.method.name])
     else:
