@@ -65,7 +65,6 @@ class LiftedStep:
         calls: for each phase of the contract, distinct calls with the number of times they occur.
         events: the storage events in order, sizes in symbols.
         samples: number of events before each sampling instant.
-        phases: phase of each sampling instant.
         sizes: named sizes by key.
         input_bytes: bytes of the input batch.
     """
@@ -220,6 +219,10 @@ class _Reader:
             pair = (next(tensors(a.outputs)).shape[dim], next(tensors(b.outputs)).shape[dim])
             if pair != (made.at(self._bases[0]), made.at(self._bases[1])):
                 raise LiftError(f"{a.name} in '{a.module}' makes {pair[0]} of {x}, expected {made.at(self._bases[0])}")
+            if pair[0] == pair[1]:
+                raise LiftError(
+                    f"{a.name} in '{a.module}' makes {pair[0]} of {x} and of {y}: a stride beyond the sizes"
+                )
             symbol = Polynomial.symbol(made.key)
             if self._known.setdefault(pair, symbol) != symbol:
                 raise LiftError(f"{a.name} in '{a.module}': size {pair} is both {made.text} and {self._known[pair]}")
@@ -233,7 +236,7 @@ class _Reader:
         a window without a rule here) could be taken for one that happens to agree at both points.
 
         Raises:
-            LiftError: when such an operator makes a new size, or slices a size that is not constant.
+            LiftError: when such an operator makes a new size, or cuts a size that is not constant.
         """
         self.may_saturate = a.phase == "optimizer"
         if a.phase != "forward" or a.packet in _SIZED_FREELY or any(True for _ in _windows(a)):

@@ -127,6 +127,7 @@ HARD = {
         nn.Conv2d(3, 8, 1),
         nn.Conv2d(3, 8, 1),
     ),
+    "long stride": Composed(chained, nn.Conv2d(3, 8, 3, 6000, padding=1)),
     "crop": Composed(lambda m, x: m[0](x[:, :, :64, :64]), nn.Conv2d(3, 8, 1)),
     "branch": Composed(lambda m, x: m[0](x if x.shape[2] > 60 else x.relu()), nn.Conv2d(3, 8, 1)),
     "fixed flatten": Flattened(),
