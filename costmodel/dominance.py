@@ -205,15 +205,16 @@ def _without_means(scores: Matrix) -> list[int]:
     # Weights sum to one, so a shift of a coordinate changes nothing: many coordinates turn out to be the same.
     scores = _distinct_columns(scores - scores[0])
     scaled = scores.astype(float) / np.abs(scores).max(axis=0).astype(float)
-    # Rows that are largest in some direction cannot be covered by others there: they come first, as the likely answer.
+    # A row that is the largest in some nonnegative direction is above every mean of others there: it stays, unasked.
     directions = np.random.default_rng(0).dirichlet(np.full(scaled.shape[1], 0.01), _DIRECTIONS)
-    kept = sorted(set(scaled.argmax(axis=0)) | set((scaled @ directions.T).argmax(axis=0)))
+    largest = set((scaled @ directions.T).argmax(axis=0))
+    kept = sorted(largest | set(scaled.argmax(axis=0)))
     for index in range(len(scores)):
         if index not in kept and not _covered(scores, scaled, index, kept):
             kept.append(index)
     for index in reversed(kept):
         others = [other for other in kept if other != index]
-        if len(others) > 1 and _covered(scores, scaled, index, others):
+        if index not in largest and len(others) > 1 and _covered(scores, scaled, index, others):
             kept = others
     return [int(index) for index in kept]
 
