@@ -1,4 +1,4 @@
-"""Fine-tuning methods by name. To add one, write a module with `adapt` and `optimizer` and add its row to `METHODS`."""
+"""Fine-tuning methods by name. To add one, write a module with `adapt` and `optimizer` and add its row to `_TABLE`."""
 
 from __future__ import annotations
 
