@@ -257,8 +257,8 @@ def models() -> dict[str, str]:
 
 
 def methods() -> dict[str, str]:
-    """Return the methods known by name, with what each trains."""
-    return {method.name: method.trains for method in METHODS.values()}
+    """Return the methods known by name, with what each trains and the code that does it."""
+    return {method.name: f"{method.trains} ({method.how})" for method in METHODS.values()}
 
 
 def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[], None] = lambda: None) -> Estimate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from math import prod
 from typing import Any
@@ -255,15 +255,3 @@ class SecondOpinion(MemTracker):
                 self.peaks[name] = max(self.peaks[name], snapshot[reference])
             self.peak = max(self.peak, snapshot["Total"] - snapshot[_MemRefType.OTH])
         super()._update_peak_stats(peak_state)
-
-
-class Nothing:
-    """No instrument: the bare step, for timing."""
-
-    mode: AbstractContextManager[object] = nullcontext()
-
-    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
-        """Nothing to prepare."""
-
-    def phase(self, step: int, name: str) -> None:
-        """Nothing to note."""

@@ -69,7 +69,7 @@ _TABLE = (
     Method(
         "bn_head",
         "the head; BatchNorm statistics in the forward pass",
-        "all else frozen",
+        "torch.optim.AdamW, all else frozen",
         False,
         "costmodel.methods.plain",
     ),

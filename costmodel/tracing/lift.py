@@ -34,8 +34,11 @@ ITEMSIZE = {
 _VIEWS = frozenset(
     {"alias", "as_strided", "detach", "expand", "permute", "slice", "squeeze", "t", "transpose", "unsqueeze", "view"}
 )
+"""Operators that may only look at a storage in another way; `_kept` says when such a call is left out."""
 
 _CUTS = frozenset({"slice", "narrow", "select", "index_select", "split", "chunk"})
+"""Operators that keep a part of a size."""
+
 _SIZED_FREELY = frozenset(
     {
         "_unsafe_view",
