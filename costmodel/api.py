@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from costmodel import subjects
-from costmodel.contract import AXES, CONVENTIONS, DEFAULT_CLASSES, GROUPS, KINDS, PHASES, UPDATE_GAP
+from costmodel.contract import AXES, CONVENTIONS, DEFAULT_CLASSES, GROUPS, KINDS, PHASES
 from costmodel.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
-from costmodel.methods import METHODS, Method
-from costmodel.request import Request, numbers_only, request
-from costmodel.source import Source, source
+from costmodel.inputs import InputSpec
+from costmodel.methods import METHODS, Options, find
+from costmodel.request import Request, numbers_only, positive, request
+from costmodel.setup import Setup
+from costmodel.source import Source
+from costmodel.training import Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from costmodel.tracing.trace import Trace
-
-LOSS = "sum"
 
 Tree = Mapping[str, Any]
 """Nested read-only mappings, laid out as the contract's JSON."""
@@ -72,7 +73,15 @@ class Estimate:
     _source: Source = field(repr=False, compare=False)
     _request: Request = field(repr=False, compare=False)
 
-    def at(self, *, N: int | None = None, H: int | None = None, W: int | None = None, r: int | None = None) -> Estimate:
+    def at(
+        self,
+        *,
+        N: int | None = None,
+        H: int | None = None,
+        W: int | None = None,
+        S: int | None = None,
+        r: int | None = None,
+    ) -> Estimate:
         """Return the same cell at another point; axes left out stay as they are.
 
         Outside the domain of the formulas at hand they are derived again for the region asked for.
@@ -80,21 +89,26 @@ class Estimate:
         Raises:
             InputError: as `estimate`.
         """
-        given = {"N": N, "H": H, "W": W, "r": r}
+        given = {"N": N, "H": H, "W": W, "S": S, "r": r}
         values: dict[str, object] = {**self._request.values}
         values |= {axis: value for axis, value in given.items() if value is not None}
-        asked = request(
-            self._source.method, rank=values.get("r"), batch=values["N"], height=values["H"], width=values["W"]
-        )
+        sizes = {name: values.get(axis) for name, axis in (("height", "H"), ("width", "W"), ("length", "S"))}
+        asked = request(self.setup, rank=values.get("r"), batch=values["N"], **sizes)
         return answer(self._source, asked, self.alias)
 
-    def amortised(self, convention: str = "arithmetic", T: int = UPDATE_GAP) -> Fraction | None:
+    @property
+    def setup(self) -> Setup:
+        """Model, method and training that this is an estimate of."""
+        return self._source.setup
+
+    def amortised(self, convention: str = "arithmetic", T: int | None = None) -> Fraction | None:
         """Return FLOPs of an optimizer step with step 0's extra work spread over ``T`` steps.
 
-        optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic.
+        optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic. ``T`` is GaLore's update gap.
         """
         first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
-        return None if first is None or later is None else later + Fraction(first - later, T)
+        spread = T or self.setup.options.update_gap
+        return None if first is None or later is None else later + Fraction(first - later, spread)
 
     @property
     def overcounted(self) -> bool:
@@ -112,6 +126,9 @@ class Estimate:
             "optimizer": self.optimizer,
             "loss": self.loss,
             "classes": self.classes,
+            "inputs": str(self.setup.subject.inputs),
+            "options": self.setup.options.given,
+            "training": asdict(self.setup.training),
         }
         for name in ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown"):
             data[name] = _plain(getattr(self, name))
@@ -177,30 +194,62 @@ def _frozen(value: dict[str, Any]) -> Tree:
     return MappingProxyType({name: _frozen(item) if isinstance(item, dict) else item for name, item in value.items()})
 
 
+def setup_of(
+    model: str | nn.Module | Callable[[], nn.Module],
+    method: Any = "fft",
+    *,
+    classes: int = DEFAULT_CLASSES,
+    inputs: str | InputSpec | None = None,
+    aux: bool = False,
+    options: Options | None = None,
+    training: Training | None = None,
+) -> Setup:
+    """Return the cell, without its point, that `estimate` and `validate` speak of.
+
+    Args: as `estimate`.
+
+    Raises:
+        InputError: for bad input.
+    """
+    subject = subjects.find(model, positive("classes", classes), inputs, aux)
+    return Setup(subject, find(method), options or Options(), training or Training())
+
+
 def estimate(
-    model: str | nn.Module,
-    method: str = "fft",
+    model: str | nn.Module | Callable[[], nn.Module],
+    method: Any = "fft",
     *,
     rank: int | str | None = None,
     batch: int | str = 1,
     resolution: int | str | None = None,
     height: int | str | None = None,
     width: int | str | None = None,
+    length: int | str | None = None,
     classes: int = DEFAULT_CLASSES,
+    inputs: str | InputSpec | None = None,
+    aux: bool = False,
+    options: Options | None = None,
+    training: Training | None = None,
     cache: bool = True,
     working: Callable[[], None] = lambda: None,
 ) -> Estimate:
     """Estimate FLOPs and memory of one fine-tuning step, exactly, without running it.
 
     Args:
-        model: a name (see `costmodel.models`), or an ``nn.Module`` with inputs of shape (N, 3, H, W), which is copied.
-        method: a name (see `costmodel.methods`).
-        rank: rank of LoRA, DoRA and GaLore, 4 by default; a name such as ``"r"`` keeps it symbolic.
+        model: a name (see `costmodel.models`), ``timm:NAME``, ``path/to/file.py:factory``, ``package.module:factory``,
+            a function that makes a module, or an ``nn.Module``, which is copied.
+        method: a name (see `costmodel.methods`), a peft configuration object, or a `Method`.
+        rank: rank of the method, its own default if left out; a name such as ``"r"`` keeps it symbolic.
         batch: batch size N, or a name.
         resolution: height and width at once, 224 by default, or a name.
         height: pixels, or a name.
         width: pixels, or a name.
+        length: tokens S of a text model, 128 by default, or a name.
         classes: outputs of a named model's head.
+        inputs: what the model takes, images of shape (N, 3, H, W) by default; see `costmodel.inputs.parse`.
+        aux: switch the auxiliary classifiers of a named model on.
+        options: what the method is told beside its rank.
+        training: optimizer, loss, precision, micro-batches, checkpointing.
         cache: keep derived formulas of named models on disk.
         working: called once if the step has to be traced, before that starts.
 
@@ -211,22 +260,31 @@ def estimate(
         InputError: for bad input; its text is one line that names the value and what would be accepted.
         TraceError, LiftError: for a module whose step cannot be traced or has no closed form.
     """
-    cell = source(model, method, classes, cache)
-    asked = request(cell.method, rank=rank, batch=batch, resolution=resolution, height=height, width=width)
-    alias = model if isinstance(model, str) and model != cell.subject.name else None
-    return answer(cell, asked, alias, working)
+    setup = setup_of(
+        model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training
+    )
+    asked = request(
+        setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length
+    )
+    alias = model if isinstance(model, str) and model != setup.subject.name else None
+    return answer(Source(setup, cache), asked, alias, working)
 
 
 def trace(
-    model: str | nn.Module,
-    method: str = "fft",
+    model: str | nn.Module | Callable[[], nn.Module],
+    method: Any = "fft",
     *,
     rank: int | None = None,
     batch: int = 1,
     resolution: int | None = None,
     height: int | None = None,
     width: int | None = None,
+    length: int | None = None,
     classes: int = DEFAULT_CLASSES,
+    inputs: str | InputSpec | None = None,
+    aux: bool = False,
+    options: Options | None = None,
+    training: Training | None = None,
 ) -> Trace:
     """Trace both steps of the protocol at one point, without data and without running anything.
 
@@ -239,13 +297,17 @@ def trace(
         InputError: for bad input.
         TraceError: for a step that cannot be traced.
     """
-    cell = source(model, method, classes)
-    asked = request(cell.method, rank=rank, batch=batch, resolution=resolution, height=height, width=width)
+    setup = setup_of(
+        model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training
+    )
+    asked = request(
+        setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length
+    )
     point = numbers_only(asked, "a trace is made at one point")
     from costmodel.tracing.step import record_step
     from costmodel.tracing.trace import Trace
 
-    return Trace(record_step(cell.subject, cell.method, point))
+    return Trace(record_step(setup, point))
 
 
 def models() -> dict[str, str]:
@@ -284,18 +346,20 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
         "peak": numbers[PEAK],
         "input": numbers[INPUT],
     }
+    setup = cell.setup
+    axes = [axis for axis in AXES if axis != "S" or axis in asked.values]
     return Estimate(
-        model=cell.subject.name,
+        model=setup.subject.name,
         alias=alias,
-        method=cell.method.name,
-        optimizer=cell.method.optimizer_name,
-        loss=LOSS,
-        classes=cell.subject.classes,
-        point=MappingProxyType({axis: asked.numbers.get(axis) for axis in AXES}),
+        method=setup.method.name,
+        optimizer=setup.optimizer_name,
+        loss=setup.training.loss,
+        classes=setup.subject.classes,
+        point=MappingProxyType({axis: asked.numbers.get(axis) for axis in axes}),
         symbolic=MappingProxyType(asked.names),
         flops=_frozen(flops),
         memory=_frozen(memory),
-        formulas=_frozen(_formulas(shown, cell.method)),
+        formulas=_frozen(_formulas(shown, setup.method.refreshes)),
         symbols=MappingProxyType(shown.symbols()),
         domain=MappingProxyType(shown.domain.describe()),
         versions=MappingProxyType(cell.versions),
@@ -307,7 +371,7 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
     )
 
 
-def _formulas(formula: CostFormula, method: Method) -> dict[str, Any]:
+def _formulas(formula: CostFormula, amortised: bool) -> dict[str, Any]:
     flops = {c: {phase: formula.text(flops_key(c, phase)) for phase in PHASES} for c in CONVENTIONS}
     memory = {group: formula.text(memory_key(group)) for group in GROUPS}
     memory |= {"sum_of_group_peaks": formula.sum_of_group_peaks(), "peak": formula.text(PEAK)}
@@ -316,7 +380,7 @@ def _formulas(formula: CostFormula, method: Method) -> dict[str, Any]:
         "arithmetic_matmul": {phase: formula.text(kind_key("matmul", phase)) for phase in PHASES},
         "memory": memory,
     }
-    if method.refreshes:
+    if amortised:
         texts["amortised"] = {c: _amortised_text(formula, c) for c in CONVENTIONS}
     return texts
 

@@ -15,7 +15,7 @@ import platformdirs
 
 from costmodel.formula import Derivation
 
-SCHEMA = 1
+SCHEMA = 2
 PACKAGES = ("torch", "torchvision")
 """Distributions whose version decides the cost of every cell."""
 

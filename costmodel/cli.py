@@ -6,14 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 import costmodel
-from costmodel.contract import DEFAULT_CLASSES
+from costmodel.api import answer
+from costmodel.arguments import CellArguments, takes_cell
 from costmodel.errors import CostModelError
+from costmodel.source import Source
 
 _PIPE_WIDTH = 160
 
@@ -28,20 +31,6 @@ app = typer.Typer(
 # click's base error, from wherever typer takes it.
 _ClickError: type[Any] = typer.BadParameter.__mro__[2]
 
-Model = Annotated[str, typer.Argument(help="Model name; 'costmodel models' lists them.", show_default=False)]
-MethodName = Annotated[str, typer.Option("--method", "-m", help="Fine-tuning method; 'costmodel methods' lists them.")]
-Rank = Annotated[
-    str | None,
-    typer.Option(help="Rank of lora, dora, galore (4 if left out), or a name such as r.", show_default=False),
-]
-Batch = Annotated[str, typer.Option(help="Batch size, or a name such as N.")]
-Resolution = Annotated[
-    str | None,
-    typer.Option(help="Height and width in pixels (224 if left out), or a name such as S.", show_default=False),
-]
-Height = Annotated[str | None, typer.Option(help="Height in pixels, or a name such as H.", show_default=False)]
-Width = Annotated[str | None, typer.Option(help="Width in pixels, or a name such as W.", show_default=False)]
-Classes = Annotated[str, typer.Option(help="Outputs of the head.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object with exact integers.")]
 
 
@@ -81,83 +70,57 @@ def _main(
 
 
 @app.command(epilog="Example: costmodel estimate mobilenet_v2 --method lora --rank 4 --batch 8 --resolution 192")
+@takes_cell
 def estimate(
-    model: Model,
-    method: MethodName = "fft",
-    rank: Rank = None,
-    batch: Batch = "1",
-    resolution: Resolution = None,
-    height: Height = None,
-    width: Width = None,
-    classes: Classes = str(DEFAULT_CLASSES),
+    cell: CellArguments,
     as_json: AsJson = False,
     formulas: Annotated[bool, typer.Option("--formulas", help="Print the closed forms too.")] = False,
 ) -> None:
     """Estimate one fine-tuning step, without running it. A name instead of a number keeps that size symbolic."""
+    setup = cell.setup()
+    asked = cell.request(setup)
     with _working() as say:
-        answer = costmodel.estimate(
-            model,
-            method,
-            rank=rank,
-            batch=batch,
-            resolution=resolution,
-            height=height,
-            width=width,
-            classes=classes,  # type: ignore[arg-type]  # text from the command line, checked where numbers are
-            working=lambda: say(f"tracing {model} with {method}"),
-        )
+        found = answer(Source(setup), asked, cell.alias(setup), lambda: say(f"tracing {setup.label}"))
     if as_json:
-        print(answer.to_json())
+        print(found.to_json())
         return
     from costmodel.render import show_estimate
 
-    show_estimate(_out(), answer, formulas)
+    show_estimate(_out(), found, formulas)
 
 
 @app.command(
     epilog="Example: costmodel validate mobilenet_v2 --method galore --rank 8 --batch 2 --height 97 --width 161"
 )
+@takes_cell
 def validate(
-    model: Annotated[str | None, typer.Argument(help="Model name; or give --suite.", show_default=False)] = None,
-    method: MethodName = "fft",
-    rank: Rank = None,
-    batch: Batch = "1",
-    resolution: Resolution = None,
-    height: Height = None,
-    width: Width = None,
-    classes: Classes = str(DEFAULT_CLASSES),
+    cell: CellArguments,
     as_json: AsJson = False,
     suite: Annotated[
         str | None,
-        typer.Option(help="Run many cells: 'paper' is the 20 cells of the paper, at its point.", show_default=False),
+        typer.Option(
+            help="Measure many cells: paper (the paper's 20), zoo (all models and methods), settings (optimizers, "
+            "precisions, options), tasks (segmentation, video, text). A MODEL leaves the others out.",
+            show_default=False,
+        ),
     ] = None,
+    output: Annotated[
+        Path, typer.Option(help="Folder of a suite's journal and tables; measured cells are not measured again.")
+    ] = Path("validation"),
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that measure at a time.")] = 1,
 ) -> None:
     """Run the real step and print predicted, measured and difference for every number.
 
     Exit status 0 when all are equal, 1 when any differs.
     """
-    from costmodel.errors import InputError
-
     if suite is not None:
-        if model is not None:
-            raise InputError(f"--suite {suite}: a suite names its own models; leave out '{model}'")
-        raise typer.Exit(_run_suite(suite, as_json))
-    if model is None:
-        raise InputError("validate needs a model name or --suite paper; 'costmodel models' lists the models")
+        raise typer.Exit(_run_suite(suite, cell.model, output, jobs, as_json))
+    setup = cell.setup()
+    asked = cell.request(setup)
     from validate.compare import validate_cell
 
     with _working() as say:
-        comparison = validate_cell(
-            model,
-            method,
-            rank=rank,
-            batch=batch,
-            resolution=resolution,
-            height=height,
-            width=width,
-            classes=classes,
-            progress=say,
-        )
+        comparison = validate_cell(setup, asked, cell.alias(setup), say)
     if as_json:
         import json
 
@@ -169,27 +132,27 @@ def validate(
     raise typer.Exit(0 if comparison.equal else 1)
 
 
-def _run_suite(name: str, as_json: bool) -> int:
+def _run_suite(name: str, model: str | None, folder: Path, jobs: int, as_json: bool) -> int:
     import json
 
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from costmodel.render import show_suite
-    from validate.suite import cells
+    from validate.table import validate_suite
 
-    planned = cells(name)
-    done = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=len(planned))
-        for cell in planned:
-            progress.update(task, description=f"{cell.model} {cell.method}")
-            done.append(cell.run())
-            progress.advance(task)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def say(text: str, done: int, total: int) -> None:
+            progress.update(task, description=text, completed=done, total=total)
+
+        table = validate_suite(name, model, folder, jobs, say)
     if as_json:
-        print(json.dumps([comparison.to_dict() for comparison in done]))
+        print(json.dumps([row.to_dict() for row in table.rows]))
     else:
-        show_suite(_out(), done)
-    return 0 if all(comparison.equal for comparison in done) else 1
+        show_suite(_out(), table)
+    return 0 if table.equal else 1
 
 
 @app.command(epilog="Example: costmodel models")

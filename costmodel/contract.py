@@ -19,8 +19,14 @@ KINDS = ("matmul", "svd", "other")
 GROUPS = ("param", "buffer", "grad", "act", "temp", "opt")
 """Memory groups, named as torch's MemTracker assigns them; see ``docs/memory-groups.md``."""
 
-AXES = ("N", "H", "W", "r")
-"""Base symbols of every formula: batch, height, width, rank."""
+AXES = ("N", "H", "W", "S", "r")
+"""Base symbols of every formula: batch, height, width, sequence length, rank."""
+
+SIDES = ("H", "W", "S")
+"""The axes along which an input extends: pixels or tokens."""
+
+STEPS = 2
+"""Optimizer steps of the protocol; memory peaks are taken over both."""
 
 UPDATE_GAP = 200
 """GaLore's projection refresh interval ``T`` in optimizer steps."""
@@ -37,15 +43,16 @@ RANK_BANDS: tuple[Band, Band] = ((1, 64), (65, None))
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One integer point of a cell: batch ``N``, height ``H``, width ``W`` (pixels) and rank ``r``.
+    """One integer point of a cell: batch ``N``, height ``H``, width ``W`` (pixels), rank ``r``, length ``S`` (tokens).
 
-    ``r`` is ``None`` for a method without a rank.
+    An axis that the cell does not have is ``None``: the rank of a method without one, the sides of a text model.
     """
 
     N: int = 1
-    H: int = 224
-    W: int = 224
+    H: int | None = 224
+    W: int | None = 224
     r: int | None = 4
+    S: int | None = None
 
     def values(self) -> dict[str, int]:
         """Return the axes that have a value, by name."""

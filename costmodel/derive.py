@@ -6,40 +6,45 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES, Band, Point
+from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES, SIDES, Band, Point
 from costmodel.domain import Domain
 from costmodel.errors import InputError, LiftError
 from costmodel.formula import INPUT, PEAK, CostFormula, Derivation, Expression, flops_key, kind_key, memory_key
 from costmodel.memory import MemoryEvent, replay
-from costmodel.methods import Method
 from costmodel.polynomial import Polynomial
 from costmodel.rules import arithmetic, paper, torch_counter
+from costmodel.setup import Setup
 from costmodel.sizes import Capped, Strided
-from costmodel.subjects import Subject
 from costmodel.tracing.lift import LiftedStep, lift
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.pointwise import add_up
+from costmodel.tracing.record import StepRecord
 from costmodel.tracing.step import collector_off, record_step
 
-GENERIC = Point(N=211, H=4193, W=5345, r=10007)
+GENERIC = Point(N=211, H=4193, W=5345, r=10007, S=113)
 """Large and coprime, so that a size is known by its value; 4193 and 5345 are odd at every halving down to 1/32, where
 rounding up and rounding down differ."""
 
-CORNER = Point(N=1, H=97, W=161, r=1)
+CORNER = Point(N=1, H=97, W=161, r=1, S=7)
 """The other end of the domain, with odd sides, where a structural difference would show itself."""
+
+WITNESS = Point(N=3, H=332, W=410, r=5, S=31)
+"""Where a formula has to prove itself if a size was taken for what it looks like: even sides."""
+
+UNITS = {GENERIC: (257, 331), CORNER: (2, 3), WITNESS: (5, 4)}
+"""Height and width in multiples, where a closed form holds at the multiples of a number only."""
 
 SMALLEST_SIDE = 2
 """Every stage size is at least this in the free domain: at 1, torch runs other operators."""
 
 
-def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, int], band: Band) -> Derivation:
+def derive(setup: Setup, point: Point, pinned: Mapping[str, int], band: Band) -> Derivation:
     """Derive the closed form for the region around a point.
 
     Args:
-        subject: the model.
-        method: how it is adapted.
+        setup: model, method and training.
         point: decides between regions: N = 1 or more, r = 1 or more.
-        pinned: sides (H, W) to hold at one value because a stage would shrink to 1.
+        pinned: axes to hold at one value.
         band: ranks to hold for, where the rank does not saturate.
 
     Raises:
@@ -47,55 +52,105 @@ def derive(subject: Subject, method: Method, point: Point, pinned: Mapping[str, 
         TraceError: when an operator cannot be traced.
         LiftError: when no closed form is found.
     """
-    memo = ShapeMemo()
+    tracer = _Tracer(setup)
+    splits = setup.method.splits
     # First the widest region; where its two ends differ, N = 1 and then r = 1 become regions of their own.
-    attempts = dict.fromkeys([method.splits, "N" + method.splits.replace("N", ""), "Nr"])
+    regions = dict.fromkeys([splits, "N" + splits.replace("N", ""), "Nr" if setup.method.ranked else "N"])
+    whole = set(setup.subject.inputs.axes) <= set(pinned)
     failure: LiftError | InputError | None = None
-    for splits in attempts:
+    for region in regions:
         held = dict(pinned)
-        held |= {axis: 1 for axis in splits if getattr(point, axis) == 1}
-        corner_values = {axis: 2 if axis in splits else 1 for axis in ("N", "r")}
-        generic = _at(GENERIC, method, held)
-        corner = _at(replace(CORNER, **corner_values), method, held)
+        held |= {axis: 1 for axis in region if getattr(point, axis) == 1}
         try:
-            with collector_off():  # hundreds of thousands of small objects, none of them garbage
-                step = lift(record_step(subject, method, generic, memo), record_step(subject, method, corner, memo))
-        except (LiftError, InputError) as error:
-            if isinstance(error, InputError) and point.N == 1 and {"H", "W"} <= set(held):
+            return _between(tracer, region, held, band)
+        except LiftError as error:
+            failure = error
+        except InputError as error:
+            if point.N == 1 and whole:
                 raise  # the very size asked for
             failure = error
-            continue
-        return _derivation(step, _domain(step, method, held, corner_values, band))
     if isinstance(failure, InputError):
-        record_step(subject, method, point, memo)  # says so where the point asked for is itself refused
-        raise LiftError(f"no closed form, {subject.name} refuses a size of the region: {failure}")
+        tracer.at(point)  # says so where the point asked for is itself refused
+        raise LiftError(f"no closed form, {setup.subject.name} refuses a size of the region: {failure}")
     assert failure is not None
     raise failure
 
 
-def holds(subject: Subject, method: Method, formula: CostFormula, point: Point) -> bool:
+class _Tracer:
+    """Traces a cell at points, each once."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._memo = ShapeMemo()
+        self._records: dict[Point, StepRecord] = {}
+
+    def at(self, point: Point) -> StepRecord:
+        """Return the record of a point."""
+        if point not in self._records:
+            self._records[point] = record_step(self.setup, point, self._memo)
+        return self._records[point]
+
+
+def _between(tracer: _Tracer, region: str, held: Mapping[str, int], band: Band) -> Derivation:
+    """Derive from the traces at two points, and check the result at a third where sizes were guessed.
+
+    Models that the tests compare with fresh traces are not checked again.
+    """
+    setup = tracer.setup
+    ends = {axis: 2 if axis in region else 1 for axis in ("N", "r")}
+    generic = _at(GENERIC, setup, held)
+    corner = replace(_at(CORNER, setup, held), **{axis: end for axis, end in ends.items() if axis not in held})
+    with collector_off():  # hundreds of thousands of small objects, none of them garbage
+        step = lift(tracer.at(generic), tracer.at(corner), setup.subject.closed)
+    made = _derivation(step, _domain(step, setup, held, ends, band))
+    if step.guessed and not setup.subject.tested:
+        witness = _at(WITNESS, setup, held)
+        if not (made.formula.domain.contains(witness.values()) and holds(setup, made.formula, witness)):
+            raise LiftError(f"sizes that looked alike are not: the formula does not hold at {witness.values()}")
+    return made
+
+
+def holds(setup: Setup, formula: CostFormula, point: Point) -> bool:
     """Tell whether a formula gives what a fresh trace at one point adds up to, in every number."""
-    return formula.evaluate(point.values()) == add_up(record_step(subject, method, point))
+    return formula.evaluate(point.values()) == add_up(record_step(setup, point))
 
 
-def _at(point: Point, method: Method, held: Mapping[str, int]) -> Point:
-    values = {**point.values(), **held}
-    return Point(values["N"], values["H"], values["W"], values["r"] if method.ranked else None)
+def _at(point: Point, setup: Setup, held: Mapping[str, int]) -> Point:
+    """Move a point onto the axes and the lattice of a subject."""
+    axes, lattice = setup.subject.inputs.axes, setup.subject.closed
+    values = {axis: value for axis, value in point.values().items() if axis not in SIDES or axis in axes}
+    if lattice.multiple > 1:
+        values |= {axis: units * lattice.multiple for axis, units in zip("HW", UNITS[point], strict=True) if axis in axes}
+    if lattice.square:
+        values["W"] = values["H"]
+    if not setup.method.ranked:
+        del values["r"]
+    return Point(**{"H": None, "W": None, "r": None, **values, **held})
 
 
-def _domain(step: LiftedStep, method: Method, held: Mapping[str, int], corner: Mapping[str, int], band: Band) -> Domain:
+def _domain(step: LiftedStep, setup: Setup, held: Mapping[str, int], ends: Mapping[str, int], band: Band) -> Domain:
+    lattice = setup.subject.closed
+    axes = setup.subject.inputs.axes
     lower: dict[str, int] = {}
     upper: dict[str, int] = {}
+    multiple: dict[str, int] = {}
+    tied: dict[str, str] = {}
     for axis in AXES:
-        if axis in held or (axis == "r" and not method.ranked):
+        if axis in held or (axis == "r" and not setup.method.ranked) or (axis in SIDES and axis not in axes):
+            continue
+        if axis == "W" and lattice.square and "H" in lower:
+            tied[axis] = "H"
             continue
         sizes = [size for size in step.sizes.values() if isinstance(size, Strided) and size.axis == axis]
-        lower[axis] = max((size.smallest(SMALLEST_SIDE) for size in sizes), default=corner.get(axis, 1))
+        lower[axis] = max((size.smallest(SMALLEST_SIDE) for size in sizes), default=ends.get(axis, 1))
+        if axis in ("H", "W") and lattice.multiple > 1:
+            multiple[axis] = lattice.multiple
+            lower[axis] = -(-lower[axis] // lattice.multiple) * lattice.multiple
     if "r" in lower and not any(isinstance(size, Capped) for size in step.sizes.values()):
         lower["r"] = max(lower["r"], band[0])
         if band[1] is not None:
             upper["r"] = band[1]
-    return Domain(lower, upper, dict(held))
+    return Domain(lower, upper, dict(held), multiple, tied)
 
 
 def _derivation(step: LiftedStep, domain: Domain) -> Derivation:

@@ -5,7 +5,8 @@ such variables, exactly:
 
 * ``N = lower + n`` with n >= 0.
 * ``H = lower + e + S*x`` with x >= 0 and a residue e in 0..S-1, S the least common multiple of the strides there:
-  every stage size floor((H + b)/s) is then an affine function of x, for each residue another one. The same for ``W``.
+  every stage size floor((H + b)/s) is then an affine function of x, for each residue another one (and a token count a
+  quadratic one). The same for ``W``. Where an axis is a multiple of m, only those residues occur.
 * ``r`` between two neighbouring limits of the Min(r, k), where each is either k or r; there a polynomial is nonnegative
   if its Bernstein coefficients are. Above the largest limit, ``r = limit + t``. An axis with an upper bound is one
   such interval.
@@ -30,41 +31,45 @@ import numpy.typing as npt
 
 from costmodel.domain import Domain
 from costmodel.polynomial import Monomial, Polynomial
-from costmodel.sizes import Capped, Size, Strided
+from costmodel.sizes import Capped, Size
 
 Matrix = npt.NDArray[np.int64]
 Part = tuple[tuple[str, int], ...]
 """The factors of a monomial that belong to one axis."""
 
 
-def _powers(affine: Mapping[str, tuple[int, int]], part: Part) -> list[int]:
-    """Expand a product of affine functions (intercept, slope) to coefficients of 1, x, x^2, ..."""
+Expansions = Mapping[str, tuple[int, ...]]
+"""Each symbol of an axis as coefficients of 1, x, x^2, ..."""
+
+
+def _powers(along: Expansions, part: Part) -> list[int]:
+    """Expand a product of symbols to coefficients of 1, x, x^2, ..."""
     coefficients = [1]
     for symbol, power in part:
-        intercept, slope = affine[symbol]
+        factor = along[symbol]
         for _ in range(power):
-            grown = [0] * (len(coefficients) + 1)
+            grown = [0] * (len(coefficients) + len(factor) - 1)
             for degree, coefficient in enumerate(coefficients):
-                grown[degree] += coefficient * intercept
-                grown[degree + 1] += coefficient * slope
+                for extra, other in enumerate(factor):
+                    grown[degree + extra] += coefficient * other
             coefficients = grown
     while len(coefficients) > 1 and not coefficients[-1]:
         coefficients.pop()
     return coefficients
 
 
-def _unbounded(cases: Sequence[Mapping[str, tuple[int, int]]], parts: Sequence[Part]) -> dict[int, list[list[int]]]:
+def _unbounded(cases: Sequence[Expansions], parts: Sequence[Part]) -> dict[int, list[list[int]]]:
     rows: dict[int, list[list[int]]] = {}
-    for affine in cases:
-        expanded = [_powers(affine, part) for part in parts]
+    for along in cases:
+        expanded = [_powers(along, part) for part in parts]
         for power in range(max(map(len, expanded))):
             rows.setdefault(power, []).append([c[power] if power < len(c) else 0 for c in expanded])
     return rows
 
 
-def _bernstein(affine: Mapping[str, tuple[int, int]], parts: Sequence[Part], length: int) -> list[list[int]]:
+def _bernstein(along: Expansions, parts: Sequence[Part], length: int) -> list[list[int]]:
     """Bernstein coefficients over 0 <= t <= length, scaled by a common integer."""
-    expanded = [_powers(affine, part) for part in parts]
+    expanded = [_powers(along, part) for part in parts]
     degree = max(map(len, expanded)) - 1
     scale = lcm(*(comb(degree, i) for i in range(degree + 1)))
     return [
@@ -122,17 +127,18 @@ def _axis_rows(
 ) -> dict[int, list[list[int]]]:
     lower, upper = domain.lower[axis], domain.upper.get(axis)
     capped = {name: size for name, size in sizes.items() if isinstance(size, Capped)}
-    strided = {name: size for name, size in sizes.items() if isinstance(size, Strided) and size.key != axis}
+    staged = {name: size for name, size in sizes.items() if not isinstance(size, Capped) and size.key != axis}
+    multiple = domain.multiple.get(axis, 1)
     if capped:
         return _capped_rows(axis, lower, capped, parts)
-    if not strided and upper is not None:
+    if not staged and upper is not None:
         return {0: _bernstein({axis: (lower, 1)}, parts, upper - lower)}
     # With strides an upper bound is not used: what holds from the lower bound up holds below the upper one too.
-    period = lcm(*(size.divisor for size in strided.values()))
+    period = lcm(multiple, *(size.divisor for size in staged.values()))
+    first = -(-lower // multiple) * multiple
     cases = [
-        {axis: (lower + e, period)}
-        | {name: ((lower + e + size.offset) // size.divisor, period // size.divisor) for name, size in strided.items()}
-        for e in range(period)
+        {axis: (first + e, period)} | {name: size.along(first + e, period) for name, size in staged.items()}
+        for e in range(0, period, multiple)
     ]
     return _unbounded(cases, parts)
 
@@ -143,9 +149,9 @@ def _capped_rows(
     limits = sorted({size.limit for size in sizes.values() if size.limit > lower})
     starts = [lower, *limits]
 
-    def at(start: int) -> dict[str, tuple[int, int]]:
-        affine = {name: (min(size.limit, start), int(size.limit > start)) for name, size in sizes.items()}
-        return affine | {axis: (start, 1)}
+    def at(start: int) -> dict[str, tuple[int, ...]]:
+        capped = {name: (min(size.limit, start), int(size.limit > start)) for name, size in sizes.items()}
+        return capped | {axis: (start, 1)}
 
     rows = _unbounded([at(starts[-1])], parts)
     for start, end in zip(starts, limits, strict=False):

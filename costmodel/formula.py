@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cached_property
 from operator import mul
 from typing import Any
 
-from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, SIDES
 from costmodel.domain import Domain
 from costmodel.polynomial import Monomial, Polynomial, render
-from costmodel.sizes import Capped, Size, Strided, name_sizes
+from costmodel.sizes import Capped, Size, Strided, Tokens, name_sizes
 
 Expression = tuple[Polynomial, ...]
 """The largest of its polynomials; one polynomial alone is itself."""
+
+_SIZE_KINDS: dict[str, type[Size]] = {"strided": Strided, "tokens": Tokens, "capped": Capped}
+_KIND_OF = {kind: name for name, kind in _SIZE_KINDS.items()}
 
 PEAK, INPUT = "memory.peak", "memory.input"
 
@@ -126,7 +129,7 @@ class CostFormula:
             if isinstance(value, int):
                 substitution[name] = size.at({size.axis: value})
             else:
-                moved = _on_axis(size, value)
+                moved = size.on(value)
                 substitution[name] = moved.key
                 left[moved.key] = moved
         domain = self.domain.bind(values)
@@ -140,7 +143,7 @@ class CostFormula:
     @cached_property
     def _collected(self) -> tuple[str, ...]:
         """Symbols that terms are gathered by: batch and rank, by whatever name, not sides."""
-        sides = {"H", "W"} | {size.axis for size in self.sizes.values() if isinstance(size, Strided)}
+        sides = {*SIDES, *(size.axis for size in self.sizes.values() if not isinstance(size, Capped))}
         return tuple(axis for axis in self.domain.lower if axis not in sides)
 
     def text(self, key: str) -> str:
@@ -164,13 +167,8 @@ class CostFormula:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (numbers, strings, lists) that `from_dict` reads back."""
         return {
-            "sizes": {
-                name: ["strided", size.axis, size.divisor, size.offset]
-                if isinstance(size, Strided)
-                else ["capped", size.axis, size.limit]
-                for name, size in self.sizes.items()
-            },
-            "domain": {"lower": self.domain.lower, "upper": self.domain.upper, "fixed": self.domain.fixed},
+            "sizes": {name: [_KIND_OF[type(size)], *astuple(size)] for name, size in self.sizes.items()},
+            "domain": {name: dict(bounds) for name, bounds in asdict(self.domain).items()},
             "quantities": {
                 key: [[[list(map(list, m)), c] for m, c in term.terms.items()] for term in terms]
                 for key, terms in self.quantities.items()
@@ -185,10 +183,7 @@ class CostFormula:
             KeyError, TypeError, ValueError: when the data is not a formula.
         """
         sizes: dict[str, Size] = {
-            name: Strided(str(rest[0]), int(rest[1]), int(rest[2]))
-            if kind == "strided"
-            else Capped(str(rest[0]), int(rest[1]))
-            for name, (kind, *rest) in data["sizes"].items()
+            name: _SIZE_KINDS[kind](str(axis), *map(int, rest)) for name, (kind, axis, *rest) in data["sizes"].items()
         }
         quantities = {
             key: tuple(
@@ -197,10 +192,12 @@ class CostFormula:
             )
             for key in QUANTITIES
         }
+        domain = data["domain"]
         bounds = {
-            name: {str(a): int(v) for a, v in data["domain"][name].items()} for name in ("lower", "upper", "fixed")
+            name: {str(a): int(v) for a, v in domain[name].items()} for name in ("lower", "upper", "fixed", "multiple")
         }
-        return CostFormula(quantities, sizes, Domain(**bounds))
+        tied = {str(axis): str(other) for axis, other in domain["tied"].items()}
+        return CostFormula(quantities, sizes, Domain(**bounds, tied=tied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +228,6 @@ class Derivation:
         """
         unknown = {str(name): int(times) for name, times in data["unknown"].items()}
         return Derivation(CostFormula.from_dict(data["formula"]), unknown, int(data["grouped"]))
-
-
-def _on_axis(size: Size, axis: str) -> Size:
-    return Strided(axis, size.divisor, size.offset) if isinstance(size, Strided) else Capped(axis, size.limit)
 
 
 def _render(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:

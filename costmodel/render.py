@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from costmodel.api import Estimate
-from costmodel.contract import CONVENTIONS, GROUPS, PHASES, UPDATE_GAP
+from costmodel.contract import CONVENTIONS, GROUPS, PHASES
 
 if TYPE_CHECKING:
     from validate.compare import Comparison
+    from validate.table import SuiteTable
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _DECIMAL = ("FLOPs", "kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs")
@@ -52,7 +53,9 @@ def heading(estimate: Estimate) -> str:
     left = f", symbolic in {', '.join(dict.fromkeys(estimate.symbolic.values()))}" if estimate.symbolic else ""
     classes = f", {estimate.classes} classes" if estimate.classes else ""
     setting = f"{estimate.optimizer}, loss {estimate.loss}"
-    return f"{estimate.model}{alias}, {estimate.method}: {sizes}{left}{classes}, {setting}"
+    setup = estimate.setup
+    told = "".join(f", {label}" for label in (setup.options.label, setup.training.label) if label)
+    return f"{estimate.model}{alias}, {estimate.method}: {sizes}{left}{classes}, {setting}{told}"
 
 
 def show_estimate(console: Console, estimate: Estimate, formulas: bool) -> None:
@@ -92,7 +95,7 @@ def _flops(estimate: Estimate) -> Table:
     if "amortised" in estimate.formulas:
         cells = [estimate.amortised(convention) for convention in CONVENTIONS]
         shown = ["formula" if value is None else work(value) for value in cells]
-        table.add_row(f"optimizer, over T = {UPDATE_GAP}", shown[0], "", "", "", *shown[1:])
+        table.add_row(f"optimizer, over T = {estimate.setup.options.update_gap}", shown[0], "", "", "", *shown[1:])
     return table
 
 
@@ -186,21 +189,16 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     console.print(Text(verdict, style="bold red" if wrong else "bold green"))
 
 
-def show_suite(console: Console, comparisons: Iterable[Comparison]) -> None:
+def show_suite(console: Console, suite: SuiteTable) -> None:
     """Print one line for each cell of a suite."""
-    table = _table("cell", "verdict", "numbers", "peak predicted", "peak measured")
-    for comparison in comparisons:
-        peak = next(row for row in comparison.rows if row.quantity == "memory.peak")
-        wrong = [row.quantity for row in comparison.rows if row.difference]
-        table.add_row(
-            f"{comparison.estimate.model} {comparison.estimate.method}",
-            f"differs: {', '.join(wrong)}" if wrong else "equal",
-            str(len(comparison.rows)),
-            f"{peak.predicted:,}",
-            f"{peak.measured:,}",
-            style="bold red" if wrong else None,
-        )
+    table = _table("cell", "point", "verdict", "numbers", "peak predicted", "peak measured")
+    for row in suite.rows:
+        peaks = ("" if value is None else f"{value:,}" for value in (row.predicted, row.measured))
+        point = " ".join(f"{axis}={value}" for axis, value in row.spec.point.items())
+        style = None if row.verdict == "equal" else "bold red"
+        table.add_row(row.spec.setup.label, point, row.verdict, str(row.numbers), *peaks, style=style)
     console.print(table)
+    console.print(Text(suite.summary, style="bold"))
 
 
 def show_names(console: Console, title: str, rows: Mapping[str, str]) -> None:

@@ -10,15 +10,14 @@ from numbers import Integral
 
 from costmodel.contract import AXES, EVERY_RANK, RANK_BANDS, Band, Point
 from costmodel.errors import InputError
-from costmodel.methods import Method, check_rank_allowed
+from costmodel.methods import check_rank_allowed
+from costmodel.setup import Setup
 
 Value = int | str
 """A number, or a name."""
 
-DEFAULT_RANK = 4
-DEFAULT_SIDE = 224
 _RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
-_OPTION = {"N": "batch", "H": "height", "W": "width", "r": "rank"}
+_OPTION = {"N": "batch", "H": "height", "W": "width", "S": "length", "r": "rank"}
 _SIZE_NAME = re.compile(r"\w*\d")
 _LARGEST = 2**31 - 1
 
@@ -28,10 +27,12 @@ class Request:
     """A point, some of whose axes may be names.
 
     Attributes:
-        values: number or name of each axis that the method has.
+        values: number or name of each axis that the cell has.
+        general: a number for each axis, to stand for the general case where it is symbolic.
     """
 
     values: Mapping[str, Value]
+    general: Mapping[str, int]
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -56,39 +57,58 @@ class Request:
 
     def representative(self) -> Point:
         """Return a point in the region that is asked for: symbolic axes stand for their general case."""
-        general = {"N": 2, "H": DEFAULT_SIDE, "W": DEFAULT_SIDE, "r": DEFAULT_RANK}
-        chosen = {axis: general[axis] if isinstance(value, str) else value for axis, value in self.values.items()}
-        return Point(chosen["N"], chosen["H"], chosen["W"], chosen.get("r"))
+        chosen = {axis: self.general[axis] if isinstance(value, str) else value for axis, value in self.values.items()}
+        return Point(**{"H": None, "W": None, "r": None, **chosen})
 
 
 def request(
-    method: Method,
+    setup: Setup,
     *,
     rank: object = None,
     batch: object = 1,
     resolution: object = None,
     height: object = None,
     width: object = None,
+    length: object = None,
 ) -> Request:
     """Check what was asked for and fill in the defaults.
 
     Raises:
         InputError: for a value that is neither a positive integer nor a usable name, ``resolution`` together with
-            ``height`` or ``width``, a rank where the method has none, or one name for two axes.
+            ``height`` or ``width``, a size that the model does not have or take, a rank where the method has none, or
+            one name for two axes.
     """
+    method, inputs = setup.method, setup.subject.inputs
     check_rank_allowed(method, rank)
     if resolution is not None and (height is not None or width is not None):
         raise InputError("--resolution and --height/--width exclude each other: give one side for both, or both sides")
-    side = _value("resolution", resolution) if resolution is not None else DEFAULT_SIDE
-    values = {
-        "N": _value("batch", batch),
-        "H": _value("height", height) if height is not None else side,
-        "W": _value("width", width) if width is not None else side,
-    }
-    if method.ranked:
-        values["r"] = _value("rank", rank) if rank is not None else DEFAULT_RANK
-    _check_names(values, square=resolution is not None)
-    return Request(values)
+    both = None if resolution is None else _value("resolution", resolution)
+    given = {"H": height, "W": width, "S": length}
+    values = {"N": _value("batch", batch)}
+    for axis, raw in given.items():
+        if axis in inputs.axes:
+            side = both if axis in "HW" else None
+            values[axis] = side or (inputs.defaults[axis] if raw is None else _value(_OPTION[axis], raw))
+        elif raw is not None or (axis in "HW" and both is not None):
+            option = "resolution" if raw is None else _OPTION[axis]
+            raise InputError(f"--{option}: {setup.subject.name} takes {inputs}, which has no {axis}")
+    if method.rank is not None:
+        values["r"] = _value("rank", rank) if rank is not None else method.rank
+    _check_names(values, square=both is not None)
+    _check_lattice(values, setup)
+    return Request(values, {"N": 2, **inputs.defaults, "r": method.rank or 1})
+
+
+def _check_lattice(values: Mapping[str, Value], setup: Setup) -> None:
+    lattice, name = setup.subject.lattice, setup.subject.name
+    height, width = values.get("H"), values.get("W")
+    if lattice.square and height != width:
+        raise InputError(f"{height}x{width}: {name} takes square images; give one side for both with --resolution")
+    for side in (height, width):
+        if isinstance(side, int) and side % lattice.multiple:
+            below = side // lattice.multiple * lattice.multiple
+            near = " or ".join(str(value) for value in (below, below + lattice.multiple) if value)
+            raise InputError(f"side {side}: {name} takes multiples of {lattice.multiple}, such as {near}")
 
 
 def numbers_only(asked: Request, why: str) -> Point:
@@ -121,7 +141,7 @@ def _value(option: str, raw: object) -> Value:
             return int(text)
         if isinstance(raw, str) and text.isascii() and text.isidentifier() and not keyword.iskeyword(text):
             return text
-    example = {"batch": "N", "rank": "r", "resolution": "S", "height": "H", "width": "W"}.get(option)
+    example = {"batch": "N", "rank": "r", "resolution": "S", "height": "H", "width": "W", "length": "S"}.get(option)
     symbolic = f", or a name such as {example} to keep it symbolic" if example else ""
     shown = text if len(text) <= 40 else f"{text[:40]}..."
     limit = f" up to {_LARGEST}" if text.isdigit() and len(text) > 9 else ""

@@ -1,20 +1,28 @@
-"""What is costed: a model by name, or an ``nn.Module`` of the caller's, rebuilt on the meta device or the CPU."""
+"""What is costed: a model by name, by factory, or an ``nn.Module`` of the caller's, rebuilt on meta or the CPU."""
 
 from __future__ import annotations
 
 import copy
+import importlib
 import importlib.resources
+import importlib.util
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costmodel.contract import DEFAULT_CLASSES
-from costmodel.errors import unknown
+from costmodel.contract import DEFAULT_CLASSES, Point
+from costmodel.errors import InputError, unknown
+from costmodel.inputs import IMAGES, InputSpec, Lattice, TensorSpec, parse
 
 if TYPE_CHECKING:
     from torch import nn
+
+TIMM = "timm:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +31,35 @@ class Subject:
 
     Attributes:
         name: the model's name, aliases resolved.
-        classes: outputs of the head.
-        build: makes a fresh model on the given device (``"meta"`` or ``"cpu"``), in train mode.
-        cacheable: whether ``name`` and ``classes`` say all there is about the model.
+        classes: outputs of the head, ``None`` where the model decides.
+        build: makes a fresh model in train mode on the given device (``"meta"`` or ``"cpu"``) for inputs of the sizes
+            at the point; most models do not look at them.
+        inputs: what the model takes.
+        lattice: which heights and widths it takes.
+        period: its cost has a closed form in H and W at their multiples of this only; elsewhere H and W are held.
+        identity: all there is to know about the model, as plain data; ``None`` for code of the caller's, which may
+            change between two calls and is not cached on disk.
+        tested: whether the tests compare its formulas with fresh traces; those of others are checked when they answer.
     """
 
     name: str
     classes: int | None
-    build: Callable[[str], nn.Module]
-    cacheable: bool = True
+    build: Callable[[str, Point], nn.Module]
+    inputs: InputSpec = IMAGES
+    lattice: Lattice = Lattice()
+    period: int = 1
+    identity: Mapping[str, Any] | None = None
+    tested: bool = False
+
+    @property
+    def closed(self) -> Lattice:
+        """The heights and widths at which the cost has a closed form in them."""
+        return replace(self.lattice, multiple=max(self.lattice.multiple, self.period))
 
 
 @cache
 def model_table() -> dict[str, dict[str, Any]]:
-    """Return the models known by name: ``{name: {"builder": ..., "about": ...}}`` from ``specs/models.json``."""
+    """Return the models known by name, from ``specs/models.json``, whose head says what each field means."""
     text = importlib.resources.files("specs").joinpath("models.json").read_text(encoding="utf-8")
     table: dict[str, dict[str, Any]] = json.loads(text)["models"]
     return table
@@ -55,33 +78,231 @@ def resolve(name: str) -> str:
     return resolved
 
 
-def named(name: str, classes: int = DEFAULT_CLASSES) -> Subject:
+def find(
+    model: str | nn.Module | Callable[[], nn.Module],
+    classes: int = DEFAULT_CLASSES,
+    inputs: str | InputSpec | None = None,
+    aux: bool = False,
+) -> Subject:
+    """Return the subject of a name, a factory's address, a factory, or a module.
+
+    Args:
+        model: a name of ``specs/models.json``, ``timm:NAME``, ``path/to/file.py:factory``, ``package.module:factory``,
+            a function without arguments that makes a module, or a module.
+        classes: outputs of the head, for models by name.
+        inputs: what the model takes, see `costmodel.inputs.parse`; images by default.
+        aux: whether auxiliary classifiers are part of the step, for models by name that have them.
+
+    Raises:
+        InputError: for anything else, and where a file, module, factory or name cannot be found.
+    """
+    spec = parse(inputs) if isinstance(inputs, str) else inputs
+    if not isinstance(model, str):
+        subject = _given(model)
+    elif model.startswith(TIMM):
+        subject = _from_timm(model.removeprefix(TIMM), classes)
+    elif ":" in model:
+        subject = _from_factory(_load(model), model)
+    else:
+        subject = named(model, classes, aux)
+    if aux and not isinstance(model, str):
+        raise InputError("--aux: only models by name have auxiliary classifiers to switch on")
+    return replace(subject, inputs=spec) if spec else subject
+
+
+def named(name: str, classes: int = DEFAULT_CLASSES, aux: bool = False) -> Subject:
     """Return the torchvision model of that name or alias, without weights.
 
     Raises:
-        InputError: for a name that is not known.
+        InputError: for a name that is not known, one that cannot be costed, or ``aux`` where there is no such head.
     """
     resolved = resolve(name)
+    row = model_table()[resolved]
+    if "refused" in row:
+        raise InputError(f"model '{resolved}': {row['refused']}")
+    if aux and "aux" not in row:
+        having = ", ".join(sorted(other for other, facts in model_table().items() if "aux" in facts))
+        raise InputError(f"--aux: {resolved} has no auxiliary classifier; models that have one: {having}")
+    fixed: dict[str, Any] = dict(row.get("arguments", {}))
+    if "aux" in row:
+        fixed[row["aux"]] = aux
 
-    def build(device: str) -> nn.Module:
-        import torch
-
+    def make(point: Point) -> nn.Module:
         from costmodel.compat import torchvision_models
 
-        with torch.device(device):
-            model: nn.Module = torchvision_models().get_model(resolved, weights=None, num_classes=classes)
-        return model.train()
+        sizes = {
+            argument: [getattr(point, axis) for axis in axes] if len(axes) > 1 else getattr(point, axes)
+            for argument, axes in row.get("sizes", {}).items()
+        }
+        made: nn.Module = torchvision_models().get_model(resolved, weights=None, num_classes=classes, **fixed, **sizes)
+        return made
 
-    return Subject(resolved, classes, build)
+    identity = {"model": resolved, "classes": classes} | ({"aux": True} if aux else {})
+    lattice = Lattice(**row.get("lattice", {}))
+    return Subject(resolved, classes, _builder(make), _inputs(row), lattice, row.get("period", 1), identity, tested=True)
 
 
-def given(model: nn.Module) -> Subject:
-    """Return a subject for the caller's own module, which is copied and never changed.
+def _inputs(row: Mapping[str, Any]) -> InputSpec:
+    frames = row.get("frames")
+    tensors = (TensorSpec((3, frames, "H", "W")),) if frames else IMAGES.tensors
+    side = row.get("side", IMAGES.defaults["H"])
+    return InputSpec(tensors, {"H": side, "W": side})
+
+
+def _builder(make: Callable[[Point], nn.Module]) -> Callable[[str, Point], nn.Module]:
+    """Let a model be made on either device: on meta, its parameters take no memory at any moment."""
+
+    def build(device: str, point: Point) -> nn.Module:
+        if device == "meta":
+            with parameters_on_meta():
+                model = make(point)
+            return model.to("meta").train()
+        return make(point).to(device).train()
+
+    return build
+
+
+@contextmanager
+def parameters_on_meta() -> Iterator[None]:
+    """Move each parameter to the meta device as it is registered.
+
+    Constructors that compute with tensors (regnet's widths) go on doing so on the CPU, where under
+    ``torch.device("meta")`` they would fail.
+    """
+    import torch
+    from torch import nn
+
+    register = nn.Module.register_parameter
+    moved: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
+
+    def register_on_meta(self: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is not None and parameter.device.type != "meta":
+            if id(parameter) not in moved:  # one parameter under two names stays one
+                there = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
+                moved[id(parameter)] = (parameter, there)
+            parameter = moved[id(parameter)][1]
+        register(self, name, parameter)
+
+    nn.Module.register_parameter = register_on_meta  # type: ignore[method-assign]  # torch has no hook that replaces
+    try:
+        yield
+    finally:
+        nn.Module.register_parameter = register  # type: ignore[method-assign]
+
+
+def _from_timm(name: str, classes: int) -> Subject:
+    try:
+        with _imports():
+            import timm
+    except ImportError as error:
+        raise InputError(f"model '{TIMM}{name}': timm is not installed; install it with: pip install timm") from error
+    if not timm.is_model(name.split(".")[0]):
+        raise unknown("timm model", name, timm.list_models())
+    arguments: dict[str, Any] = {"pretrained": False, "num_classes": classes}
+    config = timm.get_pretrained_cfg(name)
+    channels, height, width = config.input_size if config else (3, 224, 224)
+    # Models whose input size is fixed at construction say so; they take the resolution through their constructor.
+    fixed = bool(config and config.fixed_input_size)
+
+    def make(point: Point) -> nn.Module:
+        sized = {"img_size": (point.H, point.W)} if fixed else {}
+        made: nn.Module = timm.create_model(name, **arguments, **sized)
+        return made
+
+    spec = InputSpec((TensorSpec((channels, "H", "W")),), {"H": height, "W": width})
+    identity = {"timm": name, "classes": classes, "version": timm.__version__}
+    return Subject(f"{TIMM}{name}", classes, _builder(make), spec, identity=identity)
+
+
+@contextmanager
+def _imports() -> Iterator[None]:
+    from costmodel.compat import careful_imports
+
+    with careful_imports():
+        yield
+
+
+def _load(address: str) -> Callable[[], nn.Module]:
+    """Import the factory at ``path/to/file.py:name`` or ``package.module:name``."""
+    place, _, attribute = address.rpartition(":")
+    try:
+        with _imports():
+            module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"model '{address}': importing {place} fails: {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
+    factory = getattr(module, attribute, None)
+    if factory is None:
+        raise InputError(f"model '{address}': {place} has no '{attribute}'")
+    if not callable(factory):
+        raise InputError(f"model '{address}': '{attribute}' is {type(factory).__name__}, expected a function or a module")
+    return factory  # type: ignore[no-any-return]  # whatever the caller's file defines
+
+
+def _load_file(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(f"model file '{path}' cannot be read: expected path/to/file.py:factory")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None, "a .py file has a loader"
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)  # its own imports, as when it is run
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _load_module(name: str) -> Any:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and name.startswith(error.name):
+            raise InputError(f"module '{name}' cannot be found: expected package.module:factory") from error
+        raise
+    finally:
+        sys.path.remove(here)
+
+
+def _from_factory(factory: Callable[[], nn.Module], name: str) -> Subject:
+    """Return a subject that calls ``factory`` for each build; a module in its place is copied."""
+    if hasattr(factory, "named_parameters") and not isinstance(factory, type):
+        return replace(_given(factory), name=name)
+
+    def make(_point: Point) -> nn.Module:
+        from torch import nn
+
+        try:
+            made = factory()
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"model '{name}': calling it without arguments fails: {type(error).__name__}: {reason}") from error
+        if not isinstance(made, nn.Module):
+            raise InputError(f"model '{name}': it returns {type(made).__name__}, expected an nn.Module")
+        return made
+
+    return Subject(name, None, _builder(make))
+
+
+def _given(model: Any) -> Subject:
+    """Return a subject for the caller's own module, which is copied and never changed, or for a function that makes one.
 
     Only shapes are copied for a meta build: parameters and buffers of the copy hold no data.
     """
+    if isinstance(model, type) or not hasattr(model, "named_parameters"):
+        if callable(model):
+            return _from_factory(model, getattr(model, "__name__", type(model).__name__))
+        raise InputError(f"model {model!r:.60}: expected a name, an nn.Module or a function that makes one")
 
-    def build(device: str) -> nn.Module:
+    def build(device: str, _point: Point) -> nn.Module:
         import torch
 
         memo: dict[int, Any] = {}
@@ -99,6 +320,7 @@ def given(model: nn.Module) -> Subject:
                 memo[id(parameter)] = torch.nn.Parameter(without_data(parameter), requires_grad=parameter.requires_grad)
             for buffer in model.buffers():
                 memo[id(buffer)] = without_data(buffer)
-        return copy.deepcopy(model, memo).to(device).train()
+        made: nn.Module = copy.deepcopy(model, memo).to(device).train()
+        return made
 
-    return Subject(type(model).__name__, None, build, cacheable=False)
+    return Subject(type(model).__name__, None, build)

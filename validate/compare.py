@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from costmodel.api import Estimate, answer
-from costmodel.contract import DEFAULT_CLASSES, GROUPS, PHASES
+from costmodel.contract import GROUPS, PHASES
 from costmodel.errors import InputError
-from costmodel.request import numbers_only, request
-from costmodel.source import source
+from costmodel.request import Request, numbers_only
+from costmodel.setup import Setup
+from costmodel.source import Source
 from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step import run
 
-if TYPE_CHECKING:
-    from torch import nn
-
 UNMEASURED = "no instrument measures FLOPs of kind svd and other: they are counts by the rules of docs/conventions.md"
-
-SKIPPED = {
-    "dora": "MemTracker left out: its hooks keep dead tensors of DoRA models alive until the garbage collector runs",
-}
-"""Methods whose step MemTracker disturbs, with the reason."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -61,7 +53,9 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        cell = {name: getattr(self.estimate, name) for name in ("model", "method", "optimizer", "loss", "classes")}
+        whole = self.estimate.to_dict()
+        kept = ("model", "method", "optimizer", "loss", "classes", "inputs", "options", "training")
+        cell = {name: whole[name] for name in kept}
         return {
             "schema": "costmodel.validate/1",
             **cell,
@@ -83,50 +77,49 @@ class Comparison:
 
 
 def validate_cell(
-    model: str | nn.Module,
-    method: str = "fft",
-    *,
-    rank: object = None,
-    batch: object = 1,
-    resolution: object = None,
-    height: object = None,
-    width: object = None,
-    classes: object = DEFAULT_CLASSES,
-    progress: Callable[[str], None] = lambda _: None,
+    setup: Setup, asked: Request, alias: str | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> Comparison:
     """Estimate a cell, run its real step, and compare.
 
-    Args: as `costmodel.estimate`, numbers only; ``progress`` is told what runs next.
+    Args:
+        setup: model, method and training.
+        asked: the point, numbers only.
+        alias: the name that the model was asked for by, where it is another.
+        progress: told what runs next.
 
     Raises:
-        InputError: for bad input, a name where a number is needed included.
+        InputError: for a name where a number is needed, or a real step that fails.
     """
-    cell = source(model, method, classes)
-    asked = request(cell.method, rank=rank, batch=batch, resolution=resolution, height=height, width=width)
     point = numbers_only(asked, "the real step needs a number")
     progress("tracing")
-    alias = model if isinstance(model, str) and model != cell.subject.name else None
-    estimate = answer(cell, asked, alias)
-    progress("real step under the memory recorder")
-    memory = MemoryMeter()
+    estimate = answer(Source(setup), asked, alias)
+    progress("real step under the memory recorder and the FLOP counters")
+    memory, flops = MemoryMeter(), FlopMeter()
     try:
-        run(cell.subject, cell.method, point, memory)
+        run(setup, point, flops, memory)
     except (RuntimeError, MemoryError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"the real step of {cell.subject.name} at {dict(estimate.point)} fails: {reason}") from error
-    progress("real step under the FLOP counters")
-    flops = FlopMeter()
-    run(cell.subject, cell.method, point, flops)
+        raise InputError(f"the real step of {setup.label} at {dict(estimate.point)} fails: {reason}") from error
     rows = _flop_rows(estimate, flops) + _memory_rows(estimate, memory.peaks, memory.peak, "recorder")
     notes = [UNMEASURED]
-    if cell.method.name in SKIPPED:
-        notes.append(SKIPPED[cell.method.name])
+    disturbed = _disturbed(setup)
+    if disturbed:
+        notes.append(f"MemTracker left out: {disturbed}")
     else:
         progress("real step under MemTracker")
         second = SecondOpinion()
-        run(cell.subject, cell.method, point, second)
+        run(setup, point, second)
         rows += _memory_rows(estimate, second.peaks, second.peak, "MemTracker")
     return Comparison(estimate, tuple(rows), tuple(notes))
+
+
+def _disturbed(setup: Setup) -> str | None:
+    """Say why MemTracker cannot watch a step, or measures another one than runs without it."""
+    if setup.method.name == "dora":
+        return "its hooks keep dead tensors of DoRA models alive until the garbage collector runs"
+    if setup.training.checkpoint:
+        return "it moves what a checkpoint computes again to groups of its own"
+    return None
 
 
 def _flop_rows(estimate: Estimate, meter: FlopMeter) -> list[Row]:

@@ -37,7 +37,7 @@ class MemoryMeter(TorchDispatchMode):
         """The meter itself is the dispatch mode."""
         return self
 
-    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
         """Count parameters and buffers, follow gradients, and leave the input batch out."""
         for parameter in model.parameters():
             self._count(parameter, "param")
@@ -45,16 +45,17 @@ class MemoryMeter(TorchDispatchMode):
                 parameter.register_post_accumulate_grad_hook(lambda p: self._move(p.grad, "grad"))
         for buffer in model.buffers():
             self._count(buffer, "buffer")
-        self._ignored.add(batch.untyped_storage()._cdata)
+        self._ignored.update(tensor.untyped_storage()._cdata for tensor in batch)
         self._optimizer = weakref.ref(optimizer)
+        for tensor in _state(optimizer):  # some optimizers make their state when they are made
+            self._count(tensor, "opt")
 
     def phase(self, step: int, name: str) -> None:
         """Optimizer state belongs to ``opt`` once the optimizer has stepped."""
         optimizer = self._optimizer() if self._optimizer else None
         if name == "end" and optimizer:
-            for tensor in tree_leaves([list(state.values()) for state in optimizer.state.values()]):
-                if isinstance(tensor, torch.Tensor):
-                    self._move(tensor, "opt")
+            for tensor in _state(optimizer):
+                self._move(tensor, "opt")
         self._stepping = name == "optimizer"
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -97,6 +98,11 @@ class MemoryMeter(TorchDispatchMode):
         self._now[self._group.pop(key)] -= self._alive.pop(key)[1]
 
 
+def _state(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    leaves = tree_leaves([list(state.values()) for state in optimizer.state.values()])
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
 class FlopMeter(TorchDispatchMode):
     """FLOPs of each phase from real tensors: torch's registry, the paper's rules, and the plain matrix products."""
 
@@ -112,7 +118,7 @@ class FlopMeter(TorchDispatchMode):
         """The meter itself is the dispatch mode."""
         return self
 
-    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
         """Nothing to prepare."""
 
     def phase(self, step: int, name: str) -> None:
@@ -143,6 +149,16 @@ def product_flops(name: str, args: Any, result: Any) -> int:
         return 2 * _elements(result) * _sides(args[1])[1]
     if name == "bmm":
         return 2 * _elements(result) * _sides(args[0])[2]
+    if name == "baddbmm":
+        return 2 * _elements(result) * _sides(args[1])[2]
+    if name == "_scaled_dot_product_flash_attention_for_cpu":
+        # scores and their product with the values
+        query, key, value = args[:3]
+        return 2 * prod(_sides(query)[:3]) * _sides(key)[2] * (_sides(query)[3] + _sides(value)[3])
+    if name == "_scaled_dot_product_flash_attention_for_cpu_backward":
+        # the scores again, gradients of query, key and value, and the gradient of the weights
+        query, key, value = args[1:4]
+        return 2 * prod(_sides(query)[:3]) * _sides(key)[2] * (3 * _sides(query)[3] + 2 * _sides(value)[3])
     if name == "convolution":
         x, weight, transposed = args[0], args[1], args[6]
         return 2 * _elements(x if transposed else result) * _elements(weight[0])
@@ -221,9 +237,9 @@ class SecondOpinion(MemTracker):
         """The tracker itself is the dispatch mode."""
         return self
 
-    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
         """Show the tracker what was made before it."""
-        self.track_external(model, optimizer, batch)  # the batch as "other", which is in no group
+        self.track_external(model, optimizer, *batch)  # the batch as "other", which is in no group
 
     def phase(self, step: int, name: str) -> None:
         """Let the tracker see the root module again in the second step."""

@@ -1,25 +1,22 @@
-"""The step protocol of the contract on real tensors."""
+"""The step protocol of the contract on real tensors, under instruments."""
 
 from __future__ import annotations
 
 import gc
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, ExitStack
+from typing import Protocol
 
 import torch
-from torch.utils._pytree import tree_leaves
 
 from costmodel.contract import Point
-from costmodel.methods import Method
-from costmodel.subjects import Subject
-
-STEPS = 2
+from costmodel.protocol import adapted_model, batch, optimizer_of, some_tensor, two_steps
+from costmodel.setup import Setup
 
 
 class Instrument(Protocol):
     """Something that watches a step: a context manager that is told what it will see and what happens next."""
 
-    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
         """Be told, before the first step, what the step works on."""
 
     def phase(self, step: int, name: str) -> None:
@@ -30,40 +27,32 @@ class Instrument(Protocol):
         """The context in which the steps run."""
 
 
-def run(subject: Subject, method: Method, point: Point, instrument: Instrument) -> None:
-    """Run both steps of the protocol once, for real, under one instrument.
+def run(setup: Setup, point: Point, *instruments: Instrument) -> None:
+    """Run both steps of the protocol once, for real, under instruments.
 
     Args:
-        subject: the model, built on the CPU with random weights.
-        method: how it is adapted.
-        point: batch, height, width and rank.
-        instrument: what watches.
+        setup: the model, built on the CPU with random weights, its method and training.
+        point: the sizes.
+        instruments: what watches; the last one is the nearest to the operators.
     """
     torch.manual_seed(0)
-    model, optimizer = method.apply(subject.build("cpu"), point.r)
-    x = torch.randn(point.N, 3, point.H, point.W)
+    model = adapted_model(setup, point, "cpu")
+    optimizer = optimizer_of(model, setup, point)
+    given = batch(setup, point, some_tensor)
     gc.collect()
     gc.disable()
+
+    def phase(step: int, name: str) -> None:
+        for instrument in instruments:
+            instrument.phase(step, name)
+
     try:
-        instrument.attach(model, optimizer, x)
-        with instrument.mode:
-            for step in range(STEPS):
-                instrument.phase(step, "forward")
-                out = model(x)
-                loss = _sum(out)
-                instrument.phase(step, "backward")
-                loss.backward()
-                instrument.phase(step, "optimizer")
-                optimizer.step()
-                instrument.phase(step, "end")
-                optimizer.zero_grad(set_to_none=True)
+        for instrument in instruments:
+            instrument.attach(model, optimizer, given.tensors)
+        with ExitStack() as modes:
+            for instrument in instruments:
+                modes.enter_context(instrument.mode)
+            two_steps(model, optimizer, given, setup, phase)
     finally:
         gc.enable()
 
-
-def _sum(out: Any) -> torch.Tensor:
-    """Loss "sum": the sum of the sums of the output tensors, its parts dropped on return."""
-    first, *others = [leaf.sum() for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
-    for other in others:
-        first = first + other
-    return first

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from costmodel.polynomial import Polynomial
 from costmodel.rules.call import Call, Extent, product
 from costmodel.rules.elementwise import MOVES, PER_ELEMENT, SPECIAL
 
@@ -24,15 +25,32 @@ def _mm(call: Call) -> Cost:
 
 
 def _addmm(call: Call) -> Cost:
-    """As mm, and one addition for each output element."""
+    """As mm, and one addition for each output element, with a multiplication for an alpha or beta that needs one."""
     (m, k), (_, n) = call.args[1].dims, call.args[2].dims
-    return {"matmul": 2 * m * k * n, "other": m * n}
+    return {"matmul": 2 * m * k * n, "other": _added(call) * m * n}
+
+
+def _added(call: Call) -> int:
+    """FLOPs for each output element of beta * self + alpha * product."""
+    alpha, beta = call.kwargs.get("alpha", 1), call.kwargs.get("beta", 1)
+    return int(beta != 0) + int(beta not in (0, 1)) + int(alpha != 1)
 
 
 def _bmm(call: Call) -> Cost:
     """(b, m, k)(b, k, n): 2bmkn."""
     (b, m, k), (_, _, n) = call.args[0].dims, call.args[1].dims
     return {"matmul": 2 * b * m * k * n}
+
+
+def _baddbmm(call: Call) -> Cost:
+    """As bmm, with what addmm adds."""
+    (b, m, k), (_, _, n) = call.args[1].dims, call.args[2].dims
+    return {"matmul": 2 * b * m * k * n, "other": _added(call) * b * m * n}
+
+
+def _mv(call: Call) -> Cost:
+    """(m, k)(k,): 2mk; a dot product has m = 1."""
+    return {"matmul": 2 * call.first.numel}
 
 
 def _convolution(call: Call) -> Cost:
@@ -60,6 +78,32 @@ def _convolution_backward(call: Call) -> Cost:
     return {"matmul": products * 2 * slid.numel * product(weight.dims[1:]), "other": grad.numel if mask[2] else 0}
 
 
+def _attention(call: Call) -> Cost:
+    """Fused attention: scores = query * key and scores * value, (b, h, s, e)(b, h, t, e) and (b, h, s, t)(b, h, t, ev).
+
+    Each score is scaled and goes through a softmax (1 + 5 FLOPs), a mask is added to it (1); each row's log-sum-exp is
+    kept for the backward pass (2). Nothing is saved where a causal mask hides scores.
+    """
+    (b, h, s, e), (_, _, t, ev) = call.args[0].dims, call.args[2].dims
+    scores = b * h * s * t
+    return {"matmul": 2 * scores * (e + ev), "other": (6 + _masked(call)) * scores + 2 * b * h * s}
+
+
+def _attention_backward(call: Call) -> Cost:
+    """Five products: the scores again, and the gradients of value, of the weights, of query and of key.
+
+    For each score 6 FLOPs: scaled, less the row's log-sum-exp, exponential, and of the gradient g of the weights w:
+    (g - d) * w, scaled; a mask is added (1). d is the row's sum of output * gradient (2 for each output element).
+    """
+    (b, h, s, e), (_, _, t, ev) = call.args[1].dims, call.args[3].dims
+    scores = b * h * s * t
+    return {"matmul": 2 * scores * (3 * e + 2 * ev), "other": (6 + _masked(call)) * scores + 2 * b * h * s * ev}
+
+
+def _masked(call: Call) -> int:
+    return int(call.kwargs.get("attn_mask") is not None)
+
+
 def thin_svd(m: int, n: int) -> int:
     """FLOPs of a thin SVD of an m x n matrix by LAPACK's gesdd, the data-dependent bidiagonal part left out.
 
@@ -79,28 +123,51 @@ def thin_svd(m: int, n: int) -> int:
 
 
 def _svd(call: Call) -> Cost:
-    m, n = call.first.dims[-2:]
-    if not isinstance(m, int) or not isinstance(n, int):
-        raise TypeError("the SVD of a matrix whose size is not constant has no closed form here")
-    return {"svd": product(call.first.dims[:-2]) * thin_svd(m, n)}
+    """Thin SVDs of a batch of matrices, one side constant and the other so much longer that a QR comes first.
+
+    Raises:
+        TypeError: when it depends on the sizes whether it does, or both sides vary.
+    """
+    m, n = (Polynomial.of(side) for side in call.first.dims[-2:])
+    flops: Extent
+    if m.constant is not None and n.constant is not None:
+        flops = thin_svd(m.constant, n.constant)
+    else:
+        long, short = (n, m.constant) if m.constant is not None else (m, n.constant)
+        if short is None or 6 * _smallest(long) < 11 * short:
+            raise TypeError("the SVD of a matrix whose size is not constant has no closed form here")
+        flops = 6 * long * short**2 + 16 * short**3 // 3
+    return {"svd": product(call.first.dims[:-2]) * flops}
 
 
-_RULES: dict[str, Callable[[Call], Cost]] = {
+def _smallest(size: Polynomial) -> int:
+    """Return the smallest value for positive symbols, or 0 where a negative term keeps it from being told."""
+    coefficients = size.terms.values()
+    return sum(coefficients) if min(coefficients) >= 0 else 0
+
+
+PRODUCTS: dict[str, Callable[[Call], Cost]] = {
     "mm": _mm,
     "addmm": _addmm,
     "bmm": _bmm,
+    "baddbmm": _baddbmm,
+    "mv": _mv,
+    "dot": _mv,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_flash_attention_for_cpu_backward": _attention_backward,
     "convolution": _convolution,
     "convolution_backward": _convolution_backward,
     "_linalg_svd": _svd,
 }
+"""Operators that cost ``matmul`` or ``svd``."""
 
 
 def count(call: Call) -> Cost | None:
     """FLOPs of one call by kind; an empty mapping for data movement; ``None`` for an operator without a rule."""
-    rule = _RULES.get(call.packet)
+    name = call.packet.removesuffix("_") if not call.packet.endswith("__") else call.packet
+    rule = PRODUCTS.get(name)
     if rule:
         return rule(call)
-    name = call.packet.removesuffix("_") if not call.packet.endswith("__") else call.packet
     special = SPECIAL.get(name)
     if special:
         return {"other": special(call)}

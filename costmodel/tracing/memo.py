@@ -20,10 +20,19 @@ class ShapeMemo:
 
     A call is remembered only when every result is either one of its own arguments (an in-place operator) or a fresh
     dense storage; views are cheap and are always made by torch.
+
+    Attributes:
+        fake: whether the steps that share this memo have to be traced on fake tensors.
     """
 
     def __init__(self) -> None:
+        self.fake = False
         self._recipes: dict[Any, Any] = {}
+
+    def go_fake(self) -> None:
+        """From now on, trace on fake tensors: what was remembered was of meta tensors."""
+        self.fake = True
+        self._recipes.clear()
 
     def call(
         self,

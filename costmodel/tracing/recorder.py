@@ -9,19 +9,21 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from costmodel.errors import TraceError
+from costmodel.errors import PathDiffersError
+from costmodel.tracing.cpu import as_on_cpu, has_values, value_read
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef
 
-_PROFILER = "profiler."
-"""Namespace of torch's own profiler marks (``Optimizer.step`` emits them): no tensor, no cost."""
+_NOT_OPERATORS = ("profiler.", "prim.")
+"""Namespaces of torch's profiler marks (``Optimizer.step`` emits them) and of questions such as a tensor's device."""
 
 
 _OTHER_ON_CPU = {"aten._safe_softmax.default": "scaled dot product attention"}
-"""Operators that show that a composite took a path on meta tensors that it does not take on the CPU."""
+"""Operators that show, on meta tensors, that a composite took a path that it may not take on the CPU."""
 
 
 class _StorageWatch(weakref.ref[torch.UntypedStorage]):
@@ -53,7 +55,7 @@ class Recorder(TorchDispatchMode):
         self.step = 0
         self._watches: dict[int, _StorageWatch] = {}
         self._serials = 0
-        self._input_serial = -1
+        self._input_serials: set[int] = set()
         self._module_stack: list[str] = [""]
         self._module_of_sequence: dict[int, str] = {}
         self._parameter = ""
@@ -62,9 +64,10 @@ class Recorder(TorchDispatchMode):
 
     # -- what is watched -------------------------------------------------------------------------------------------
 
-    def watch_model(self, model: nn.Module) -> None:
-        """Register parameters and buffers as live, hook gradients, and follow module calls."""
-        for group, members in (("param", model.named_parameters()), ("buffer", model.named_buffers())):
+    def watch_model(self, model: nn.Module, state: Iterable[torch.Tensor] = ()) -> None:
+        """Register parameters, buffers and optimizer state as live, hook gradients, and follow module calls."""
+        states = (("optimizer state", tensor) for tensor in state)
+        for group, members in (("param", model.named_parameters()), ("buffer", model.named_buffers()), ("opt", states)):
             for name, tensor in members:
                 watch = self._watch(tensor.untyped_storage())
                 if not watch.counted:
@@ -86,10 +89,12 @@ class Recorder(TorchDispatchMode):
         self._hooks.callback(register_module_forward_pre_hook(enter).remove)
         self._hooks.callback(register_module_forward_hook(leave).remove)
 
-    def watch_input(self, batch: torch.Tensor) -> None:
+    def watch_input(self, batch: Iterable[torch.Tensor]) -> None:
         """Know the input batch, so that a view of it is not taken for a new storage. It is in no group."""
-        self._input_serial = self._watch(batch.untyped_storage()).serial
-        self.owners[self._input_serial] = "input"
+        for tensor in batch:
+            serial = self._watch(tensor.untyped_storage()).serial
+            self._input_serials.add(serial)
+            self.owners[serial] = "input"
 
     def regroup(self, tensors: Iterable[torch.Tensor], group: str) -> None:
         """Move the storages of ``tensors`` to ``group``."""
@@ -114,17 +119,19 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         name = str(func)
-        if name.startswith(_PROFILER):
+        if name.startswith(_NOT_OPERATORS):
             return func(*args, **(kwargs or {}))
-        if name in _OTHER_ON_CPU:
-            raise TraceError(f"{_OTHER_ON_CPU[name]} runs other operators on the CPU than on meta tensors")
+        if name in _OTHER_ON_CPU and args[0].device.type == "meta":
+            raise PathDiffersError(f"{_OTHER_ON_CPU[name]} runs other operators on the CPU than on meta tensors")
         ref_args = tuple([self._describe(value) for value in args])
         ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()} if kwargs else {}
         module = self._current_module(ref_args)
-        result = self._memo.call(func, args, kwargs or {}, (ref_args, ref_kwargs))
-        if ref_args and isinstance(result, tuple) and _is_mask(ref_args[-1], len(result)):
-            # A CPU kernel leaves out the gradients that are not asked for; some meta kernels make them all the same.
-            result = tuple([item if wanted else None for item, wanted in zip(result, ref_args[-1], strict=True)])
+        result: Any = value_read(name, self.phase)
+        if result is None and self._memo.fake and has_values(func, args, kwargs or {}):
+            with unset_fake_temporarily():
+                result = func(*args, **(kwargs or {}))
+        elif result is None:
+            result = as_on_cpu(name, args, self._memo.call(func, args, kwargs or {}, (ref_args, ref_kwargs)))
         outputs: tuple[TensorRef | None, ...] = ()
         if isinstance(result, torch.Tensor):
             outputs = (self._returned(result),)
@@ -136,7 +143,7 @@ class Recorder(TorchDispatchMode):
     def _returned(self, tensor: torch.Tensor) -> TensorRef:
         storage = tensor.untyped_storage()
         watch = self._watch(storage)
-        if watch.serial != self._input_serial:
+        if watch.serial not in self._input_serials:
             if watch.counted and storage.nbytes() != watch.nbytes:  # resized in place
                 self.events.append(StorageEvent(DEATH, watch.serial, 0, ""))
                 watch.counted, watch.nbytes = False, storage.nbytes()
@@ -206,10 +213,6 @@ class Recorder(TorchDispatchMode):
         # The autograd node of this call has just been numbered; its backward will carry the same number.
         self._module_of_sequence.setdefault(torch.autograd._get_sequence_nr() - 1, module)
         return module
-
-
-def _is_mask(value: Any, length: int) -> bool:
-    return isinstance(value, tuple) and len(value) == length and all(isinstance(item, bool) for item in value)
 
 
 def _without_adapter_prefix(name: str) -> str:

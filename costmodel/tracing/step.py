@@ -1,29 +1,26 @@
-"""The step protocol of the contract, run on meta tensors: shapes and storages are real, data is not there."""
+"""The step protocol of the contract, run on tensors without data: shapes and storages are real."""
 
 from __future__ import annotations
 
 import gc
+import traceback
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from costmodel.contract import Point
-from costmodel.errors import CostModelError, InputError, TraceError
-from costmodel.methods import Method
-from costmodel.subjects import Subject
+from costmodel.errors import CostModelError, InputError, PathDiffersError, TraceError
+from costmodel.inputs import FLOATING
+from costmodel.protocol import adapted_model, batch, optimizer_of, some_tensor, two_steps
+from costmodel.setup import Setup
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import StepRecord
 from costmodel.tracing.recorder import Recorder
-
-STEPS = 2
-CHANNELS = 3
-
 
 @contextmanager
 def collector_off() -> Iterator[None]:
@@ -37,12 +34,14 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo | None = None) -> StepRecord:
+def record_step(setup: Setup, point: Point, memo: ShapeMemo | None = None) -> StepRecord:
     """Trace both steps of the protocol at one point, without data and without running anything.
 
+    Plain meta tensors are fastest. Where a step takes another path on them than on the CPU (fused attention, autocast,
+    checkpointing), it is traced on fake tensors, which say that they are on the CPU.
+
     Args:
-        subject: the model.
-        method: how it is adapted.
+        setup: model, method and training.
         point: the sizes; they may be as large as they like, no memory is used for tensors.
         memo: shapes already worked out, to share between traces.
 
@@ -50,28 +49,47 @@ def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo 
         InputError: when the model refuses the size.
         TraceError: when an operator cannot be traced.
     """
-    model, optimizer = _adapted(subject, method, point)
-    batch = torch.empty(point.N, CHANNELS, point.H, point.W, device="meta")
-    recorder = Recorder(memo or ShapeMemo())
+    memo = memo or ShapeMemo()
+    training = setup.training
+    numbers = any(spec.dtype not in FLOATING for spec in setup.subject.inputs.tensors)
+    memo.fake |= bool(training.autocast or training.checkpoint or numbers)
+    if not memo.fake:
+        try:
+            return _record(setup, point, memo)
+        except PathDiffersError:
+            memo.go_fake()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        return _record(setup, point, memo)
+
+
+def _record(setup: Setup, point: Point, memo: ShapeMemo) -> StepRecord:
+    with unset_fake_temporarily():
+        model = adapted_model(setup, point, "meta")
+    if memo.fake:
+        _make_fake(model)
+        optimizer = optimizer_of(model, setup, point)
+    else:
+        with torch.device("meta"):  # some optimizers make their state at once
+            optimizer = optimizer_of(model, setup, point)
+    given = batch(setup, point, _fake_tensor if memo.fake else _meta_tensor)
+    recorder = Recorder(memo)
+
+    def phase(step: int, name: str) -> None:
+        if name == "end":
+            recorder.regroup(_state_tensors(optimizer), "opt")
+        else:
+            recorder.step, recorder.phase = step, name
+
     with collector_off():
         try:
-            recorder.watch_model(model)
-            recorder.watch_input(batch)
+            recorder.watch_model(model, _state_tensors(optimizer))
+            recorder.watch_input(given.tensors)
             with recorder:
-                for step in range(STEPS):
-                    recorder.step, recorder.phase = step, "forward"
-                    out = model(batch)
-                    loss = total(out)
-                    recorder.phase = "backward"
-                    loss.backward()
-                    recorder.phase = "optimizer"
-                    optimizer.step()
-                    recorder.regroup(_state_tensors(optimizer), "opt")
-                    optimizer.zero_grad(set_to_none=True)
+                two_steps(model, optimizer, given, setup, phase)
         except CostModelError:
             raise
         except Exception as error:
-            raise _explain(error, recorder, model, subject, point) from error
+            raise _explain(error, recorder, model, setup, point) from error
         finally:
             recorder.close()
     return StepRecord(
@@ -80,25 +98,40 @@ def record_step(subject: Subject, method: Method, point: Point, memo: ShapeMemo 
         events=tuple(recorder.events),
         setup=tuple(recorder.setup),
         owners=recorder.owners,
-        input_bytes=batch.nbytes,
+        input_bytes=sum(tensor.nbytes for tensor in given.tensors),
     )
 
 
-def total(out: Any) -> torch.Tensor:
-    """Add up the output tensors of a model: loss "sum" of the contract."""
-    sums = [leaf.sum() for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
-    return reduce(torch.add, sums)
+def _meta_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype, device="meta")
 
 
-def _adapted(subject: Subject, method: Method, point: Point) -> tuple[nn.Module, torch.optim.Optimizer]:
-    try:
-        with torch.device("meta"):  # adapters too are made without data
-            return method.apply(subject.build("meta"), point.r)
-    except CostModelError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{subject.name} cannot be prepared for {method.name}: {reason}") from error
+def _fake_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
+    """Pixels without data; numbers as the real step has them, since a model may look at them."""
+    if dtype.is_floating_point:
+        return torch.empty(shape, dtype=dtype)
+    with unset_fake_temporarily():
+        return some_tensor(shape, dtype=dtype)
+
+
+def _make_fake(model: nn.Module) -> None:
+    """Replace meta parameters and buffers by fake tensors on the CPU; one under two names stays one.
+
+    peft cannot be applied to fake parameters, so they are made fake afterwards.
+    """
+    made: dict[torch.Tensor, torch.Tensor] = {}
+
+    def fake(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor not in made:
+            empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
+            made[tensor] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+        return made[tensor]
+
+    for module in model.modules():
+        for members in (module._parameters, module._buffers):
+            for name, tensor in members.items():
+                if tensor is not None:
+                    members[name] = fake(tensor)
 
 
 def _state_tensors(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
@@ -120,26 +153,42 @@ def _too_small(error: Exception) -> bool:
     return any(complaint in str(error) for complaint in _SIZE_COMPLAINTS)
 
 
-def _explain(error: Exception, recorder: Recorder, model: nn.Module, subject: Subject, point: Point) -> CostModelError:
+def _explain(error: Exception, recorder: Recorder, model: nn.Module, setup: Setup, point: Point) -> CostModelError:
     """Say in one line why a step could not be traced."""
     reason = " ".join(str(error).split())
-    if _too_small(error):
-        side = _smallest_square(model, point.N)
+    name = setup.subject.name
+    if _too_small(error) and point.H:
+        side = _smallest_square(model, setup, point)
         accepted = f"; {side}x{side} is the smallest square it accepts" if side else ""
         return InputError(
-            f"resolution {point.H}x{point.W} is too small for {subject.name} at batch {point.N}: {reason}{accepted}"
+            f"resolution {point.H}x{point.W} is too small for {name} at batch {point.N}: {reason}{accepted}"
         )
     last = recorder.calls[-1] if recorder.calls else None
-    where = f" after {last.name} in '{last.module}'" if last else ""
-    return TraceError(f"{subject.name} cannot be traced{where}: {type(error).__name__}: {reason}")
+    after = f" after {last.name} in '{last.module}'" if last else ""
+    return TraceError(f"{name} cannot be traced{_line_of(error)}{after}: {type(error).__name__}: {reason}")
 
 
-def _smallest_square(model: nn.Module, batch: int) -> int | None:
-    """Find the smallest square input that the model's forward pass accepts, by bisection on the meta device."""
+_TRACERS = ("torch", "costmodel", "peft")
+
+
+def _line_of(error: Exception) -> str:
+    """Name the innermost line of the model's own code that an error passed through."""
+    frames = [
+        (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    own = [(file, line) for module, file, line in frames if module.split(".")[0] not in _TRACERS]
+    return f" at {own[-1][0]}:{own[-1][1]}" if own else ""
+
+
+def _smallest_square(model: nn.Module, setup: Setup, point: Point) -> int | None:
+    """Find the smallest square input that the model's forward pass accepts, by bisection on shapes alone."""
+    make = _meta_tensor if next(model.parameters()).device.type == "meta" else _fake_tensor
 
     def accepts(side: int) -> bool:
+        given = batch(setup, replace(point, H=side, W=side), make)
         try:
-            model(torch.empty(batch, CHANNELS, side, side, device="meta"))
+            model(*given.positional, **given.named)
         except (RuntimeError, ValueError) as error:
             if _too_small(error):
                 return False

@@ -1,0 +1,180 @@
+"""The options that say which cell is meant, once for every command that takes a cell."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from costmodel.api import setup_of
+from costmodel.contract import DEFAULT_CLASSES
+from costmodel.errors import InputError
+from costmodel.methods import Options
+from costmodel.request import Request, positive, request
+from costmodel.setup import Setup
+from costmodel.training import AUTOCAST, LOSSES, OPTIMIZERS, PRECISIONS, Training
+
+_MODEL, _SIZES, _METHOD, _TRAINING = "Model", "Sizes: a number, or a name to stay symbolic", "Method", "Training"
+
+
+def _option(*names: str, panel: str, text: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CellArguments:
+    """A cell as asked for on the command line."""
+
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="A name ('costmodel models' lists them), timm:NAME, path/to/net.py:factory or package.module:factory.",
+            show_default=False,
+        ),
+    ] = None
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="'costmodel methods' lists them.", rich_help_panel=_METHOD)
+    ] = "fft"
+    rank: Annotated[
+        str | None, _option("--rank", panel=_SIZES, text="Rank of methods that have one (4 if left out).")
+    ] = None
+    batch: Annotated[str, typer.Option("--batch", help="Batch size.", rich_help_panel=_SIZES)] = "1"
+    resolution: Annotated[
+        str | None,
+        _option("--resolution", panel=_SIZES, text="Height and width in pixels (the model's own default, mostly 224)."),
+    ] = None
+    height: Annotated[str | None, _option("--height", panel=_SIZES, text="Height in pixels.")] = None
+    width: Annotated[str | None, _option("--width", panel=_SIZES, text="Width in pixels.")] = None
+    length: Annotated[
+        str | None, _option("--length", panel=_SIZES, text="Tokens of a text model (128 if left out).")
+    ] = None
+    inputs: Annotated[
+        str | None,
+        _option(
+            "--input",
+            panel=_MODEL,
+            text="What the model takes, batch left out: 3x96x96, 3x16xHxW, S:int64, or name=S:int64,name=S:int64.",
+        ),
+    ] = None
+    classes: Annotated[
+        str, typer.Option("--classes", help="Outputs of a named model's head.", rich_help_panel=_MODEL)
+    ] = str(DEFAULT_CLASSES)
+    aux: Annotated[bool, _option("--aux", panel=_MODEL, text="Train the auxiliary classifiers too.")] = False
+    targets: Annotated[
+        str | None,
+        _option("--targets", panel=_METHOD, text="Layers that get an adapter: a regular expression over module names."),
+    ] = None
+    alpha: Annotated[str | None, _option("--alpha", panel=_METHOD, text="Scaling of adapters (the rank).")] = None
+    rank_pattern: Annotated[
+        list[str] | None,
+        _option(
+            "--rank-pattern", panel=_METHOD, text="REGEX=RANK: layers with a rank of their own; may be given again."
+        ),
+    ] = None
+    train_head: Annotated[
+        bool, _option("--train-head", panel=_METHOD, text="Train the head in full beside the adapters.")
+    ] = False
+    update_gap: Annotated[
+        str | None, _option("--update-gap", panel=_METHOD, text="GaLore's T, steps between projections (200).")
+    ] = None
+    projection: Annotated[
+        str | None,
+        _option("--projection", panel=_METHOD, text="GaLore: std, reverse_std, left, right or full (std)."),
+    ] = None
+    scale: Annotated[float | None, _option("--scale", panel=_METHOD, text="GaLore: factor on updates (0.25).")] = None
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", help=f"{', '.join(OPTIMIZERS)}.", rich_help_panel=_TRAINING)
+    ] = "adamw"
+    loss: Annotated[str, typer.Option("--loss", help=f"{', '.join(LOSSES)}.", rich_help_panel=_TRAINING)] = "sum"
+    dtype: Annotated[
+        str, typer.Option("--dtype", help=f"{', '.join(PRECISIONS)}.", rich_help_panel=_TRAINING)
+    ] = "float32"
+    autocast: Annotated[
+        str | None, _option("--autocast", panel=_TRAINING, text=f"Mixed precision: {', '.join(AUTOCAST)}.")
+    ] = None
+    accumulate: Annotated[
+        str, typer.Option("--accumulate", help="Micro-batches for each optimizer step.", rich_help_panel=_TRAINING)
+    ] = "1"
+    checkpoint: Annotated[
+        bool, _option("--checkpoint", panel=_TRAINING, text="Recompute the blocks' activations in the backward pass.")
+    ] = False
+
+    def setup(self) -> Setup:
+        """Return the cell without its point.
+
+        Raises:
+            InputError: for bad input.
+        """
+        if self.model is None:
+            raise InputError("which model? 'costmodel models' lists the names")
+        options: dict[str, Any] = {
+            "targets": self.targets,
+            "alpha": self.alpha and positive("alpha", self.alpha),
+            "rank_pattern": tuple(_rank_of(entry) for entry in self.rank_pattern or ()),
+            "train_head": self.train_head,
+            "update_gap": self.update_gap and positive("update-gap", self.update_gap),
+            "projection": self.projection,
+            "scale": self.scale,
+        }
+        training = Training(
+            self.optimizer,
+            self.loss,
+            self.dtype,
+            self.autocast,
+            positive("accumulate", self.accumulate),
+            self.checkpoint,
+        )
+        return setup_of(
+            self.model,
+            self.method,
+            classes=positive("classes", self.classes),
+            inputs=self.inputs,
+            aux=self.aux,
+            options=Options(**{name: value for name, value in options.items() if value is not None}),
+            training=training,
+        )
+
+    def request(self, setup: Setup) -> Request:
+        """Return the point asked for.
+
+        Raises:
+            InputError: for bad input.
+        """
+        names = ("rank", "batch", "resolution", "height", "width", "length")
+        return request(setup, **{name: getattr(self, name) for name in names})
+
+    def alias(self, setup: Setup) -> str | None:
+        """Return the name asked for, where it stands for another."""
+        return self.model if self.model != setup.subject.name else None
+
+
+def _rank_of(entry: str) -> tuple[str, int]:
+    pattern, equals, rank = entry.rpartition("=")
+    if not equals or not pattern:
+        raise InputError(f"--rank-pattern {entry}: expected REGEX=RANK, such as 'layer4.*=8'")
+    return pattern, positive("rank-pattern", rank)
+
+
+def takes_cell(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of a cell; its first parameter gets them as `CellArguments`."""
+    hints = get_type_hints(CellArguments, include_extras=True)
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    cell = [
+        inspect.Parameter(field.name, keyword, default=field.default, annotation=hints[field.name])
+        for field in fields(CellArguments)
+    ]
+    names = [parameter.name for parameter in cell]
+
+    @wraps(command)
+    def with_cell(**given: Any) -> None:
+        command(CellArguments(**{name: given.pop(name) for name in names}), **given)
+
+    parameters = [*cell, *(parameter.replace(kind=keyword) for parameter in own)]
+    with_cell.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    with_cell.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_cell

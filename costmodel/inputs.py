@@ -1,0 +1,124 @@
+"""What a model takes: shape, dtype and name of each input tensor, sizes as numbers or symbols."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from costmodel.contract import SIDES, Point
+from costmodel.errors import InputError
+
+DTYPES = ("float32", "bfloat16", "int64", "int32", "bool")
+"""Element types that an input may have."""
+
+FLOATING = ("float32", "bfloat16")
+"""Those that hold pixels; the others hold numbers that stand for something."""
+
+_ENTRY = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dims>[0-9A-Zx]+)(?::(?P<dtype>\w+))?")
+_EXAMPLES = "3x96x96, 3xHxW, 3x16xHxW, S:int64 or input_ids=S:int64,attention_mask=S:int64"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input tensor.
+
+    Attributes:
+        dims: extents after the batch: numbers, or ``"H"``, ``"W"``, ``"S"``.
+        dtype: torch's name of the element type.
+        name: keyword it is passed by; ``None`` for a positional argument.
+    """
+
+    dims: tuple[int | str, ...]
+    dtype: str = "float32"
+    name: str | None = None
+
+    def shape(self, point: Point) -> tuple[int, ...]:
+        """Return the shape at a point, batch first."""
+        sizes = point.values()
+        return (point.N, *(sizes[dim] if isinstance(dim, str) else dim for dim in self.dims))
+
+    def __str__(self) -> str:
+        named = f"{self.name}=" if self.name else ""
+        dtype = "" if self.dtype == "float32" else f":{self.dtype}"
+        return f"{named}{'x'.join(map(str, self.dims))}{dtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Which heights and widths a model takes.
+
+    Attributes:
+        multiple: both sides are multiples of it.
+        square: whether they have to be equal.
+    """
+
+    multiple: int = 1
+    square: bool = False
+
+    def __str__(self) -> str:
+        sides = f"multiples of {self.multiple}" if self.multiple > 1 else "positive integers"
+        return f"H and W are {sides}" + (" and equal" if self.square else "")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """All input tensors of a model, each with the batch as its first extent.
+
+    Attributes:
+        tensors: in the order they are passed.
+        defaults: sizes to use where none is asked for.
+    """
+
+    tensors: tuple[TensorSpec, ...]
+    defaults: Mapping[str, int]
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The sides that occur: of ``H``, ``W``, ``S``."""
+        used = {dim for tensor in self.tensors for dim in tensor.dims}
+        return tuple(axis for axis in SIDES if axis in used)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.tensors))
+
+
+IMAGES = InputSpec((TensorSpec((3, "H", "W")),), {"H": 224, "W": 224})
+"""RGB images of shape (N, 3, H, W), 224 pixels a side by default."""
+
+DEFAULT_LENGTH = 128
+_DEFAULTS = {"H": 224, "W": 224, "S": DEFAULT_LENGTH}
+
+
+def parse(text: str) -> InputSpec:
+    """Read an input specification such as ``3x96x96`` or ``input_ids=S:int64``.
+
+    One entry for each tensor, separated by commas: ``[name=]dims[:dtype]``. The batch is not written. Numbers in the
+    place of an image's height and width become its default resolution; other numbers are fixed.
+
+    Raises:
+        InputError: for anything else.
+    """
+    entries = text.replace(" ", "").split(",")
+    tensors = []
+    defaults: dict[str, int] = {}
+    for entry in entries:
+        match = _ENTRY.fullmatch(entry)
+        dtype = (match and match["dtype"]) or "float32"
+        if not match or dtype not in DTYPES:
+            raise InputError(f"--input {entry}: expected [name=]sizes[:dtype] such as {_EXAMPLES}; dtypes: {', '.join(DTYPES)}")
+        dims: list[int | str] = []
+        for dim in match["dims"].split("x"):
+            if dim in SIDES:
+                dims.append(dim)
+            elif dim.isdigit() and 0 < int(dim) < 2**31:
+                dims.append(int(dim))
+            else:
+                raise InputError(f"--input {entry}: the size '{dim}' is neither a positive integer nor one of H, W, S")
+        if len(dims) in (3, 4) and all(isinstance(dim, int) for dim in dims) and len(entries) == 1:
+            for axis, side in zip("HW", dims[-2:], strict=True):
+                defaults[axis] = int(side)
+            dims[-2:] = ["H", "W"]
+        tensors.append(TensorSpec(tuple(dims), dtype, match["name"]))
+    spec = InputSpec(tuple(tensors), {})
+    return InputSpec(spec.tensors, {axis: defaults.get(axis, _DEFAULTS[axis]) for axis in spec.axes})

@@ -1,0 +1,57 @@
+"""A cell without its point: model, method with its options, and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from costmodel.methods import Method, Options
+from costmodel.subjects import Subject
+from costmodel.training import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is costed at every point alike.
+
+    Attributes:
+        subject: the model and its input.
+        method: how it is adapted.
+        options: what the method is told beside its rank.
+        training: optimizer, loss, precision and the like.
+
+    Raises:
+        InputError: for options that the method does not know.
+    """
+
+    subject: Subject
+    method: Method
+    options: Options = Options()
+    training: Training = Training()
+
+    def __post_init__(self) -> None:
+        self.method.check(self.options, self.training)
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        """Everything that decides the cost, as plain data; ``None`` for a model that is not known by name."""
+        if self.subject.identity is None:
+            return None
+        return {
+            "subject": dict(self.subject.identity),
+            "inputs": str(self.subject.inputs),
+            "method": [self.method.name, self.method.identity],
+            "options": self.options.given,
+            "training": asdict(self.training),
+        }
+
+    @property
+    def optimizer_name(self) -> str:
+        """The optimizer's name in the JSON: a method's own, or one of `OPTIMIZERS`."""
+        return f"{self.method.name}_adamw" if self.method.optimizer else self.training.optimizer
+
+    @property
+    def label(self) -> str:
+        """Model, method and what differs from the defaults, in the words of the command line."""
+        parts = (self.subject.name, self.method.name, self.options.label, self.training.label)
+        return " ".join(part for part in parts if part)
