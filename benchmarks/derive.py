@@ -33,7 +33,7 @@ from torch.distributed._tools.mem_tracker import MemTracker
 
 from costmodel.contract import RANK_BANDS, Point
 from costmodel.derive import derive
-from costmodel.methods import METHODS, Method
+from costmodel.methods import METHODS, PAPER
 from costmodel.request import request
 from costmodel.source import source
 from costmodel.subjects import Subject, named

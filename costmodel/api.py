@@ -260,12 +260,8 @@ def estimate(
         InputError: for bad input; its text is one line that names the value and what would be accepted.
         TraceError, LiftError: for a module whose step cannot be traced or has no closed form.
     """
-    setup = setup_of(
-        model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training
-    )
-    asked = request(
-        setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length
-    )
+    setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
+    asked = request(setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length)
     alias = model if isinstance(model, str) and model != setup.subject.name else None
     return answer(Source(setup, cache), asked, alias, working)
 
@@ -297,12 +293,8 @@ def trace(
         InputError: for bad input.
         TraceError: for a step that cannot be traced.
     """
-    setup = setup_of(
-        model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training
-    )
-    asked = request(
-        setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length
-    )
+    setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
+    asked = request(setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length)
     point = numbers_only(asked, "a trace is made at one point")
     from costmodel.tracing.step import record_step
     from costmodel.tracing.trace import Trace

@@ -90,9 +90,9 @@ class CellArguments:
         str, typer.Option("--optimizer", help=f"{', '.join(OPTIMIZERS)}.", rich_help_panel=_TRAINING)
     ] = "adamw"
     loss: Annotated[str, typer.Option("--loss", help=f"{', '.join(LOSSES)}.", rich_help_panel=_TRAINING)] = "sum"
-    dtype: Annotated[
-        str, typer.Option("--dtype", help=f"{', '.join(PRECISIONS)}.", rich_help_panel=_TRAINING)
-    ] = "float32"
+    dtype: Annotated[str, typer.Option("--dtype", help=f"{', '.join(PRECISIONS)}.", rich_help_panel=_TRAINING)] = (
+        "float32"
+    )
     autocast: Annotated[
         str | None, _option("--autocast", panel=_TRAINING, text=f"Mixed precision: {', '.join(AUTOCAST)}.")
     ] = None

@@ -5,6 +5,7 @@ Everything else in the package speaks in these terms. Nothing here imports anyth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 PHASES = ("forward", "backward", "optimizer_first", "optimizer")
@@ -53,6 +54,11 @@ class Point:
     W: int | None = 224
     r: int | None = 4
     S: int | None = None
+
+    @staticmethod
+    def of(values: Mapping[str, int]) -> Point:
+        """Return the point with these axes; the others are ``None``."""
+        return Point(values["N"], values.get("H"), values.get("W"), values.get("r"), values.get("S"))
 
     def values(self) -> dict[str, int]:
         """Return the axes that have a value, by name."""

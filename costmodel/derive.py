@@ -120,12 +120,14 @@ def _at(point: Point, setup: Setup, held: Mapping[str, int]) -> Point:
     axes, lattice = setup.subject.inputs.axes, setup.subject.closed
     values = {axis: value for axis, value in point.values().items() if axis not in SIDES or axis in axes}
     if lattice.multiple > 1:
-        values |= {axis: units * lattice.multiple for axis, units in zip("HW", UNITS[point], strict=True) if axis in axes}
+        values |= {
+            axis: units * lattice.multiple for axis, units in zip("HW", UNITS[point], strict=True) if axis in axes
+        }
     if lattice.square:
         values["W"] = values["H"]
     if not setup.method.ranked:
         del values["r"]
-    return Point(**{"H": None, "W": None, "r": None, **values, **held})
+    return Point.of({**values, **held})
 
 
 def _domain(step: LiftedStep, setup: Setup, held: Mapping[str, int], ends: Mapping[str, int], band: Band) -> Domain:

@@ -150,7 +150,9 @@ def _capped_rows(
     starts = [lower, *limits]
 
     def at(start: int) -> dict[str, tuple[int, ...]]:
-        capped = {name: (min(size.limit, start), int(size.limit > start)) for name, size in sizes.items()}
+        capped: dict[str, tuple[int, ...]] = {
+            name: (min(size.limit, start), int(size.limit > start)) for name, size in sizes.items()
+        }
         return capped | {axis: (start, 1)}
 
     rows = _unbounded([at(starts[-1])], parts)

@@ -51,14 +51,21 @@ class Lattice:
     Attributes:
         multiple: both sides are multiples of it.
         square: whether they have to be equal.
+        only: the one side it takes, where its builder lets no other be chosen.
     """
 
     multiple: int = 1
     square: bool = False
+    only: int | None = None
 
     def __str__(self) -> str:
+        if self.only:
+            return f"H and W are {self.only}"
         sides = f"multiples of {self.multiple}" if self.multiple > 1 else "positive integers"
         return f"H and W are {sides}" + (" and equal" if self.square else "")
+
+
+ANY_SIDES = Lattice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,9 @@ def parse(text: str) -> InputSpec:
         match = _ENTRY.fullmatch(entry)
         dtype = (match and match["dtype"]) or "float32"
         if not match or dtype not in DTYPES:
-            raise InputError(f"--input {entry}: expected [name=]sizes[:dtype] such as {_EXAMPLES}; dtypes: {', '.join(DTYPES)}")
+            raise InputError(
+                f"--input {entry}: expected [name=]sizes[:dtype] such as {_EXAMPLES}; dtypes: {', '.join(DTYPES)}"
+            )
         dims: list[int | str] = []
         for dim in match["dims"].split("x"):
             if dim in SIDES:

@@ -167,7 +167,7 @@ def two_steps(
             if training.accumulate > 1:
                 loss = loss / training.accumulate
             phase(step, "backward")
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+            loss.backward()
         phase(step, "optimizer")
         optimizer.step()
         phase(step, "end")
@@ -190,7 +190,7 @@ def checkpoint_blocks(model: nn.Module) -> None:
             f"--checkpoint: {type(model).__name__} has no blocks: modules listed in a Sequential or ModuleList"
         )
     for block in found:
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 def blocks(module: nn.Module, skip: Container[str] = ()) -> Iterator[nn.Module]:

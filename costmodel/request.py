@@ -58,7 +58,7 @@ class Request:
     def representative(self) -> Point:
         """Return a point in the region that is asked for: symbolic axes stand for their general case."""
         chosen = {axis: self.general[axis] if isinstance(value, str) else value for axis, value in self.values.items()}
-        return Point(**{"H": None, "W": None, "r": None, **chosen})
+        return Point.of(chosen)
 
 
 def request(
@@ -104,6 +104,8 @@ def _check_lattice(values: Mapping[str, Value], setup: Setup) -> None:
     height, width = values.get("H"), values.get("W")
     if lattice.square and height != width:
         raise InputError(f"{height}x{width}: {name} takes square images; give one side for both with --resolution")
+    if lattice.only and {height, width} != {lattice.only}:
+        raise InputError(f"{height}x{width}: {name} takes {lattice.only}x{lattice.only} only")
     for side in (height, width):
         if isinstance(side, int) and side % lattice.multiple:
             below = side // lattice.multiple * lattice.multiple

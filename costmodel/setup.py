@@ -9,6 +9,8 @@ from costmodel.methods import Method, Options
 from costmodel.subjects import Subject
 from costmodel.training import Training
 
+DEFAULT_OPTIONS, DEFAULT_TRAINING = Options(), Training()
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -26,8 +28,8 @@ class Setup:
 
     subject: Subject
     method: Method
-    options: Options = Options()
-    training: Training = Training()
+    options: Options = DEFAULT_OPTIONS
+    training: Training = DEFAULT_TRAINING
 
     def __post_init__(self) -> None:
         self.method.check(self.options, self.training)

@@ -109,10 +109,8 @@ class Source:
             smallest |= {axis: smallest[other] for axis, other in formula.domain.tied.items()}
             if "W" in asked.names and "W" in formula.domain.lower:
                 smallest["W"] += 1
-            points.append(Point(**{"H": None, "W": None, "r": None, **smallest}))
-        return all(
-            holds(self.setup, formula, point) for point in points if formula.domain.contains(point.values())
-        )
+            points.append(Point.of(smallest))
+        return all(holds(self.setup, formula, point) for point in points if formula.domain.contains(point.values()))
 
     def _disk(self) -> FormulaCache | None:
         identity = self.setup.identity

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.contract import DEFAULT_CLASSES, Point
 from costmodel.errors import InputError, unknown
-from costmodel.inputs import IMAGES, InputSpec, Lattice, TensorSpec, parse
+from costmodel.inputs import ANY_SIDES, IMAGES, InputSpec, Lattice, TensorSpec, parse
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,7 +46,7 @@ class Subject:
     classes: int | None
     build: Callable[[str, Point], nn.Module]
     inputs: InputSpec = IMAGES
-    lattice: Lattice = Lattice()
+    lattice: Lattice = ANY_SIDES
     period: int = 1
     identity: Mapping[str, Any] | None = None
     tested: bool = False
@@ -139,7 +139,9 @@ def named(name: str, classes: int = DEFAULT_CLASSES, aux: bool = False) -> Subje
 
     identity = {"model": resolved, "classes": classes} | ({"aux": True} if aux else {})
     lattice = Lattice(**row.get("lattice", {}))
-    return Subject(resolved, classes, _builder(make), _inputs(row), lattice, row.get("period", 1), identity, tested=True)
+    return Subject(
+        resolved, classes, _builder(make), _inputs(row), lattice, row.get("period", 1), identity, tested=True
+    )
 
 
 def _inputs(row: Mapping[str, Any]) -> InputSpec:
@@ -183,7 +185,7 @@ def parameters_on_meta() -> Iterator[None]:
             parameter = moved[id(parameter)][1]
         register(self, name, parameter)
 
-    nn.Module.register_parameter = register_on_meta  # type: ignore[method-assign]  # torch has no hook that replaces
+    nn.Module.register_parameter = register_on_meta  # type: ignore[method-assign,assignment]  # no hook replaces
     try:
         yield
     finally:
@@ -205,7 +207,7 @@ def _from_timm(name: str, classes: int) -> Subject:
     fixed = bool(config and config.fixed_input_size)
 
     def make(point: Point) -> nn.Module:
-        sized = {"img_size": (point.H, point.W)} if fixed else {}
+        sized: dict[str, Any] = {"img_size": (point.H, point.W)} if fixed else {}
         made: nn.Module = timm.create_model(name, **arguments, **sized)
         return made
 
@@ -238,7 +240,9 @@ def _load(address: str) -> Callable[[], nn.Module]:
     if factory is None:
         raise InputError(f"model '{address}': {place} has no '{attribute}'")
     if not callable(factory):
-        raise InputError(f"model '{address}': '{attribute}' is {type(factory).__name__}, expected a function or a module")
+        raise InputError(
+            f"model '{address}': '{attribute}' is {type(factory).__name__}, expected a function or a module"
+        )
     return factory  # type: ignore[no-any-return]  # whatever the caller's file defines
 
 
@@ -284,7 +288,9 @@ def _from_factory(factory: Callable[[], nn.Module], name: str) -> Subject:
             made = factory()
         except Exception as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"model '{name}': calling it without arguments fails: {type(error).__name__}: {reason}") from error
+            raise InputError(
+                f"model '{name}': calling it without arguments fails: {type(error).__name__}: {reason}"
+            ) from error
         if not isinstance(made, nn.Module):
             raise InputError(f"model '{name}': it returns {type(made).__name__}, expected an nn.Module")
         return made
@@ -293,7 +299,7 @@ def _from_factory(factory: Callable[[], nn.Module], name: str) -> Subject:
 
 
 def _given(model: Any) -> Subject:
-    """Return a subject for the caller's own module, which is copied and never changed, or for a function that makes one.
+    """Return a subject for the caller's own module, copied and never changed, or for a function that makes one.
 
     Only shapes are copied for a meta build: parameters and buffers of the copy hold no data.
     """

@@ -17,6 +17,7 @@ from validate.step import run
 
 UNMEASURED = "no instrument measures FLOPs of kind svd and other: they are counts by the rules of docs/conventions.md"
 
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One number: what was predicted, and what the real step measures."""

@@ -31,16 +31,15 @@ def bert() -> nn.Module:
     with careful_imports():
         from transformers import BertConfig, BertForSequenceClassification
 
-    model: nn.Module = BertForSequenceClassification(
-        BertConfig(
-            vocab_size=256,
-            hidden_size=64,
-            intermediate_size=160,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_labels=3,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-        )
+    config = BertConfig(
+        vocab_size=256,
+        hidden_size=64,
+        intermediate_size=160,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
+    config.num_labels = 3
+    model: nn.Module = BertForSequenceClassification(config)
     return model

@@ -46,7 +46,7 @@ class CellSpec:
     @property
     def at(self) -> Point:
         """The point."""
-        return Point(**{"H": None, "W": None, "r": None, **self.point})
+        return Point.of(self.point)
 
     @property
     def key(self) -> str:
@@ -81,6 +81,5 @@ def measure_for(spec: CellSpec, answer: Any, threads: int) -> None:
     start = perf_counter()
     try:
         answer.send({"measured": measure(spec.setup, spec.at), "seconds": round(perf_counter() - start, 2)})
-    except Exception as error:  # noqa: BLE001  # whatever stops a real step is a result
+    except Exception as error:  # whatever stops a real step is a result
         answer.send({"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"})
-

@@ -55,4 +55,3 @@ def run(setup: Setup, point: Point, *instruments: Instrument) -> None:
             two_steps(model, optimizer, given, setup, phase)
     finally:
         gc.enable()
-

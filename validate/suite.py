@@ -50,7 +50,11 @@ OPTIONS = (
 
 def _kinds(kind: str) -> list[str]:
     """Name the models of the table that are of a kind, aliases and refused ones left out."""
-    return [name for name, row in model_table().items() if row.get("kind", "classification") == kind and "alias_of" not in row]
+    return [
+        name
+        for name, row in model_table().items()
+        if row.get("kind", "classification") == kind and "alias_of" not in row
+    ]
 
 
 def _paper() -> Iterator[CellSpec]:

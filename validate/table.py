@@ -192,8 +192,8 @@ def _markdown(table: SuiteTable, rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"# Validation suite `{table.name}`"
     yield ""
     yield (
-        f"Made by `costmodel validate --suite {table.name} --output docs/validation`: {table.summary}. Every number of a "
-        "cell (memory groups, peak, FLOPs under each measurable convention) is compared with the real step as an "
+        f"Made by `costmodel validate --suite {table.name} --output docs/validation`: {table.summary}. Every number "
+        "of a cell (memory groups, peak, FLOPs under each measurable convention) is compared with the real step as an "
         f"integer. {', '.join(f'{name} {version}' for name, version in table.versions.items())}. "
         f"`{table.name}.csv` has the command that reproduces each row."
     )
@@ -205,4 +205,3 @@ def _markdown(table: SuiteTable, rows: list[dict[str, Any]]) -> Iterator[str]:
         peaks = [f"{value:,}" if value is not None else "" for value in (row["peak_predicted"], row["peak_measured"])]
         setting = f"`{row['setting']}`".replace("|", "\\|") if row["setting"] else ""
         yield f"| {row['model']} | {row['method']} | {setting} | {point} | {row['verdict']} | {' | '.join(peaks)} |"
-

@@ -27,7 +27,8 @@ def find(method: Any) -> Method:
     if isinstance(method, str):
         if method not in METHODS:
             raise unknown("method", method, METHODS)
-        return METHODS[method]
+        known: Method = METHODS[method]
+        return known
     if hasattr(method, "peft_type") and hasattr(method, "to_dict"):
         return adapters.from_config(method)
     raise InputError(f"method {method!r:.60}: expected a name, a peft configuration or a Method")

@@ -37,9 +37,7 @@ def default_targets(model: nn.Module, kinds: Iterable[str]) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, types)
-        and getattr(module, "groups", 1) == 1
-        and name.rpartition(".")[2] != "out_proj"
+        if isinstance(module, types) and getattr(module, "groups", 1) == 1 and name.rpartition(".")[2] != "out_proj"
     ]
 
 
@@ -80,7 +78,9 @@ def _adapt(
     """Wrap the model with peft: alpha = r unless told otherwise, dropout 0, no bias.
 
     Args:
-        model, rank, options: as for every method.
+        model: what to adapt.
+        rank: the method's rank.
+        options: what it was told beside.
         config: name of peft's configuration class.
         settings: its arguments, by rank and options.
         kinds: layer types that get an adapter unless ``--targets`` says which layers do.
@@ -105,7 +105,7 @@ def _adapt(
 
 
 def _refuse_dilated(model: nn.Module, config: Any) -> None:
-    """Refuse what would fail in the step: peft's LoRA makes its factor of a dilated convolution without the dilation."""
+    """Refuse what would fail in the step: peft's LoRA leaves a convolution's dilation out of its factor."""
     if config.peft_type.value != "LORA":
         return
     for name, module in model.named_modules():

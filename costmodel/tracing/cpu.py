@@ -33,7 +33,9 @@ def has_values(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
     """
     given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     if given:
-        return all(not isinstance(t, FakeTensor) and t.device.type == "cpu" and t.numel() <= _VALUES_UP_TO for t in given)
+        return all(
+            not isinstance(t, FakeTensor) and t.device.type == "cpu" and t.numel() <= _VALUES_UP_TO for t in given
+        )
     if func._overloadpacket.__name__ not in _MAKERS:
         return False
     dtype = kwargs.get("dtype")

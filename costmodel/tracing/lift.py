@@ -476,7 +476,7 @@ def _times(extent: Affine, factor: int) -> Affine:
 
 
 def _slice(reader: _Reader, a: OpCall, b: OpCall, where: str) -> None:
-    """``x[start:end:step]``: counted from the ends it is a shift and a stride; else it is taken for what it looks like."""
+    """``x[start:end:step]``: a shift and a stride where counted from the ends; else taken for what it looks like."""
     (x, out), (y, other) = _spatial(a), _spatial(b)
     dim, step = _filled(a, (None, 0, None, None, 1))[1], _filled(a, (None, 0, None, None, 1))[4]
     source, made = (x.shape[dim], y.shape[dim]), (out.shape[dim], other.shape[dim])

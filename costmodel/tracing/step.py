@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import traceback
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,6 +22,7 @@ from costmodel.setup import Setup
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import StepRecord
 from costmodel.tracing.recorder import Recorder
+
 
 @contextmanager
 def collector_off() -> Iterator[None]:
@@ -128,7 +130,8 @@ def _make_fake(model: nn.Module) -> None:
         return made[tensor]
 
     for module in model.modules():
-        for members in (module._parameters, module._buffers):
+        tables: list[dict[str, Any]] = [module._parameters, module._buffers]
+        for members in tables:
             for name, tensor in members.items():
                 if tensor is not None:
                     members[name] = fake(tensor)

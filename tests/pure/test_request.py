@@ -8,12 +8,18 @@ from costmodel.contract import EVERY_RANK, RANK_BANDS
 from costmodel.errors import InputError
 from costmodel.methods import METHODS
 from costmodel.request import request
+from costmodel.setup import Setup
+from costmodel.subjects import named
+
+
+def cell(method: str) -> Setup:
+    return Setup(named("resnet18"), METHODS[method])
 
 
 def test_defaults() -> None:
-    assert request(METHODS["lora"]).values == {"N": 1, "H": 224, "W": 224, "r": 4}
-    assert request(METHODS["fft"]).values == {"N": 1, "H": 224, "W": 224}
-    assert request(METHODS["fft"], height="h").values == {"N": 1, "H": "h", "W": 224}
+    assert request(cell("lora")).values == {"N": 1, "H": 224, "W": 224, "r": 4}
+    assert request(cell("fft")).values == {"N": 1, "H": 224, "W": 224}
+    assert request(cell("fft"), height="h").values == {"N": 1, "H": "h", "W": 224}
 
 
 @pytest.mark.parametrize(
@@ -27,13 +33,13 @@ def test_defaults() -> None:
     ],
 )
 def test_bands(rank: object, batch: object, band: object) -> None:
-    assert request(METHODS["lora"], rank=rank, batch=batch).band == band
+    assert request(cell("lora"), rank=rank, batch=batch).band == band
 
 
 @given(st.text(max_size=8))
 def test_any_text_is_a_number_a_name_or_refused(text: str) -> None:
     try:
-        value = request(METHODS["lora"], rank=text).values["r"]
+        value = request(cell("lora"), rank=text).values["r"]
     except InputError:
         return
     assert value == int(text) if isinstance(value, int) else value == text.strip()

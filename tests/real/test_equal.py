@@ -4,45 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import ExitStack
 
 import pytest
 
 import costmodel
+from costmodel.api import setup_of
 from costmodel.contract import GROUPS, PHASES
-from costmodel.methods import find
 from costmodel.request import request
-from costmodel.source import source
-from costmodel.subjects import named
+from costmodel.source import Source
 from tests.cells import CELLS, point
-from validate.compare import validate_cell
+from validate.compare import Comparison, validate_cell
 from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
-from validate.step import Instrument, run
+from validate.step import run
 
 # N, H, W and r all differ from the paper's point and from each other; odd, even, elongated, above the stages' strides.
 POINTS = [(2, 97, 161, 3), (3, 64, 101, 17), (5, 129, 40, 8), (4, 33, 75, 70)]
 
 
-class Both:
-    """Two instruments on one step: real steps are what takes the time here."""
-
-    def __init__(self, *instruments: Instrument) -> None:
-        self._instruments = instruments
-        self.mode = ExitStack()
-
-    def attach(self, model, optimizer, batch) -> None:
-        for instrument in self._instruments:
-            instrument.attach(model, optimizer, batch)
-            self.mode.enter_context(instrument.mode)
-
-    def phase(self, step: int, name: str) -> None:
-        for instrument in self._instruments:
-            instrument.phase(step, name)
+def validate(model: str, method: str, **sizes: int) -> Comparison:
+    setup = setup_of(model, method)
+    return validate_cell(setup, request(setup, **sizes))
 
 
 @pytest.mark.parametrize(("model", "method"), CELLS)
 def test_at_the_papers_point(model: str, method: str) -> None:
-    comparison = validate_cell(model, method)
+    comparison = validate(model, method)
     wrong = [(row.quantity, row.instrument, row.predicted, row.measured) for row in comparison.rows if row.difference]
     assert wrong == []
     # 4 phases under 3 counters, and 8 memory numbers by each instrument that does not disturb the step
@@ -52,13 +38,13 @@ def test_at_the_papers_point(model: str, method: str) -> None:
 @pytest.mark.parametrize("at", POINTS, ids=lambda at: "x".join(map(str, at)))
 @pytest.mark.parametrize(("model", "method"), CELLS)
 def test_at_points_that_differ_in_every_symbol(model: str, method: str, at: tuple[int, int, int, int]) -> None:
-    cell = source(model, method)
+    setup = setup_of(model, method)
     where = point(method, *at)
-    asked = request(cell.method, rank=where.r, batch=where.N, height=where.H, width=where.W)
-    predicted = cell.derivation(asked).formula.evaluate(where.values())
+    asked = request(setup, rank=where.r, batch=where.N, height=where.H, width=where.W)
+    predicted = Source(setup).derivation(asked).formula.evaluate(where.values())
 
     memory, flops = MemoryMeter(), FlopMeter()
-    run(cell.subject, cell.method, where, Both(memory, flops))
+    run(setup, where, flops, memory)
     assert memory.peaks == {group: predicted[f"memory.{group}"] for group in GROUPS}
     assert memory.peak == predicted["memory.peak"]
     for phase in PHASES:
@@ -71,7 +57,7 @@ def test_memtracker_counts_dead_tensors_of_dora_models() -> None:
     """The contract's remark: MemTracker's hooks keep tensors alive that the undisturbed step has freed."""
     disturbed, undisturbed = SecondOpinion(), MemoryMeter()
     for instrument in (disturbed, undisturbed):
-        run(named("mobilenet_v2"), find("dora"), point("dora", 1, 224, 224, 4), instrument)
+        run(setup_of("mobilenet_v2", "dora"), point("dora", 1, 224, 224, 4), instrument)
     assert disturbed.peaks["act"] == 127087828
     assert undisturbed.peaks["act"] == 120534228
     predicted = costmodel.estimate("mobilenet_v2", "dora").memory["groups"]
@@ -81,10 +67,13 @@ def test_memtracker_counts_dead_tensors_of_dora_models() -> None:
 
 CYCLES = """
 import gc, sys, torch
-from costmodel.methods import find
-from costmodel.subjects import named
+from costmodel.api import setup_of
+from costmodel.contract import Point
+from costmodel.protocol import adapted_model, optimizer_of
 
-model, optimizer = find(sys.argv[1]).apply(named("resnet18").build("cpu"), 4)
+setup = setup_of("resnet18", sys.argv[1])
+model = adapted_model(setup, Point(), "cpu")
+optimizer = optimizer_of(model, setup, Point())
 x = torch.randn(1, 3, 64, 64)
 gc.collect()
 gc.disable()
@@ -119,7 +108,7 @@ def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
             estimate, {**peaks, "act": peaks["act"] + 1}, peak, instrument
         ),
     )
-    comparison = validate_cell("resnet18", "bn_head", batch=2, resolution=64)
+    comparison = validate("resnet18", "bn_head", batch=2, resolution=64)
     assert not comparison.equal
     assert {(row.quantity, row.difference) for row in comparison.rows if row.difference} == {
         ("memory.act", 1),

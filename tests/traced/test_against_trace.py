@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from costmodel.api import setup_of
 from costmodel.request import request
-from costmodel.source import source
+from costmodel.source import Source
 from tests.cells import CELLS, fresh, point
 
 # Every residue of the strides, the smallest sides, and elongated shapes.
@@ -15,12 +16,12 @@ SIDES = st.integers(33, 420)
 
 
 def check(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
-    cell = source(model, method)
+    setup = setup_of(model, method)
     at = point(method, N, H, W, r)
-    asked = request(cell.method, rank=at.r, batch=N, height=H, width=W)
-    formula = cell.derivation(asked).formula
+    asked = request(setup, rank=at.r, batch=N, height=H, width=W)
+    formula = Source(setup).derivation(asked).formula
     assert formula.domain.contains(at.values())
-    assert formula.evaluate(at.values()) == fresh(cell.subject, cell.method, at)
+    assert formula.evaluate(at.values()) == fresh(setup, at)
 
 
 @pytest.mark.parametrize(("model", "method"), CELLS)

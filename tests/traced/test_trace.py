@@ -8,9 +8,8 @@ import pytest
 import torch
 
 import costmodel
+from costmodel.api import setup_of
 from costmodel.contract import Point
-from costmodel.methods import find
-from costmodel.subjects import given
 from costmodel.tracing.step import record_step
 
 
@@ -69,13 +68,13 @@ def test_the_second_step_repeats_the_first(trace) -> None:
 
 
 def test_memory_does_not_depend_on_the_sizes() -> None:
-    model = given(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten(2), torch.nn.Linear(62, 2)).eval())
+    model = setup_of(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten(2), torch.nn.Linear(62, 2)).eval())
     huge = Point(N=10**6, H=10**6, W=64, r=None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(costmodel.TraceError):  # the linear layer does not fit, after the convolution was traced
-        record_step(model, find("fft"), huge)
-    convolution = given(torch.nn.Conv2d(3, 8, 3))
-    record = record_step(convolution, find("fft"), huge)
+        record_step(model, huge)
+    convolution = setup_of(torch.nn.Conv2d(3, 8, 3))
+    record = record_step(convolution, huge)
     assert record.input_bytes == 4 * 3 * 64 * 10**12  # 768 TB
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 100 * 1024  # kilobytes; of the terabytes, nothing
