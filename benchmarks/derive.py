@@ -31,12 +31,14 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 
+from costmodel.api import setup_of
 from costmodel.contract import RANK_BANDS, Point
 from costmodel.derive import derive
-from costmodel.methods import METHODS, PAPER
+from costmodel.methods import PAPER
+from costmodel.protocol import adapted_model, optimizer_of
 from costmodel.request import request
-from costmodel.source import source
-from costmodel.subjects import Subject, named
+from costmodel.setup import Setup
+from costmodel.source import Source
 from validate.instruments import SecondOpinion
 
 
@@ -58,10 +60,9 @@ def protocol(model: nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Te
                 tracker.reset_mod_stats()
 
 
-def on_fake_tensors(subject: Subject, method: Method, point: Point) -> float:
+def on_fake_tensors(setup: Setup, point: Point) -> float:
     """Seconds of both steps under MemTracker (guarded for frozen parameters) and FakeTensorMode."""
-    with torch.device("meta"):
-        model = method.adapt(subject.build("meta"), point.r)
+    model = adapted_model(setup, point, "meta")
     with FakeTensorMode():
         for module in model.modules():
             for name, parameter in list(module._parameters.items()):
@@ -71,34 +72,35 @@ def on_fake_tensors(subject: Subject, method: Method, point: Point) -> float:
             for name, buffer in list(module._buffers.items()):
                 if buffer is not None:
                     module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
-        optimizer = method.optimizer(model, point.r)
+        optimizer = optimizer_of(model, setup, point)
         batch = torch.empty(point.N, 3, point.H, point.W)
         tracker = SecondOpinion()
         tracker.track_external(model, optimizer)
         return seconds(lambda: protocol(model, optimizer, batch, tracker))
 
 
-def for_real(subject: Subject, method: Method, point: Point) -> float:
-    model, optimizer = method.apply(subject.build("cpu"), point.r)
+def for_real(setup: Setup, point: Point) -> float:
+    model = adapted_model(setup, point, "cpu")
+    optimizer = optimizer_of(model, setup, point)
     batch = torch.randn(point.N, 3, point.H, point.W)
     return seconds(lambda: protocol(model, optimizer, batch, None))
 
 
-def row(model: str, method: Method) -> list[str]:
-    subject = named(model)
-    point = Point(r=4 if method.ranked else None)
-    derived = statistics.median(seconds(lambda: derive(subject, method, point, {}, RANK_BANDS[0])) for _ in range(3))
-    fake = on_fake_tensors(subject, method, point)
-    real = statistics.median(for_real(subject, method, point) for _ in range(3))
-    asked = request(method)
-    source(model, method.name).derivation(asked)
-    again = statistics.median(seconds(lambda: source(model, method.name).derivation(asked)) for _ in range(3))
-    formula = source(model, method.name).derivation(asked).formula
+def row(model: str, method: str) -> list[str]:
+    setup = setup_of(model, method)
+    point = Point(r=setup.method.rank)
+    derived = statistics.median(seconds(lambda: derive(setup, point, {}, RANK_BANDS[0])) for _ in range(3))
+    fake = on_fake_tensors(setup, point)
+    real = statistics.median(for_real(setup, point) for _ in range(3))
+    asked = request(setup)
+    Source(setup).derivation(asked)
+    again = statistics.median(seconds(lambda: Source(setup).derivation(asked)) for _ in range(3))
+    formula = Source(setup).derivation(asked).formula
     base = point.values()
     rounds = 2000
     at = timeit.timeit(lambda: formula.evaluate(base), number=rounds) / rounds
     return [
-        f"{model} {method.name}",
+        f"{model} {method}",
         f"{derived:.2f} s",
         f"{fake:.2f} s",
         f"{derived / fake:.2f}",
@@ -115,13 +117,14 @@ def main() -> None:
     )
     parser.add_argument("models", nargs="*", default=["mobilenet_v2", "resnet18"])
     models = parser.parse_args().models
-    for method in METHODS.values():  # imports and first-call costs of torch, peft and galore_torch
-        derive(named("resnet18"), method, Point(r=4 if method.ranked else None), {}, RANK_BANDS[0])
-    on_fake_tensors(named("resnet18"), METHODS["fft"], Point(r=None))
+    for method in PAPER:  # imports and first-call costs of torch, peft and galore_torch
+        setup = setup_of("resnet18", method)
+        derive(setup, Point(r=setup.method.rank), {}, RANK_BANDS[0])
+    on_fake_tensors(setup_of("resnet18", "fft"), Point(r=None))
     columns = ("cell", "derive", "fake", "derive/fake", "real", "derive/real", "at", "again")
     table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for model in models:
-        for method in METHODS.values():
+        for method in PAPER:
             table.add_row(*row(model, method))
     console = Console()
     (console if console.is_terminal else Console(width=120)).print(table)

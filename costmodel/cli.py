@@ -141,7 +141,8 @@ def _run_suite(name: str, model: str | None, folder: Path, jobs: int, as_json: b
     from validate.table import validate_suite
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
 
         def say(text: str, done: int, total: int) -> None:

@@ -63,7 +63,13 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
 
 
 def optimizer_of(model: nn.Module, setup: Setup, point: Point) -> Optimizer:
-    """Build the optimizer of an adapted model."""
+    """Build the optimizer of an adapted model.
+
+    Raises:
+        InputError: when nothing is left to train.
+    """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(f"{setup.subject.name} has nothing to train with {setup.method.name}")
     if setup.method.optimizer:
         return setup.method.optimizer(model, point.r, setup.options, setup.training)
     return plain_optimizer(model, setup.training.optimizer)

@@ -152,11 +152,12 @@ def _value(option: str, raw: object) -> Value:
 
 def _check_names(values: Mapping[str, Value], square: bool) -> None:
     taken: dict[str, str] = {}
+    axes = [axis for axis in AXES if axis != "S" or axis in values]  # S is free for models without tokens
     for axis, name in values.items():
         if not isinstance(name, str):
             continue
         option = _OPTION[axis]
-        if name in _RESERVED or _SIZE_NAME.fullmatch(name) or (name in AXES and name != axis and not square):
+        if name in _RESERVED or _SIZE_NAME.fullmatch(name) or (name in axes and name != axis and not square):
             raise InputError(f"--{option} {name}: this name has a meaning in formulas; choose another, such as {axis}")
         other = taken.get(name.lower())  # sizes are named by the lower case of their axis
         if other and not (square and axis == "W"):

@@ -147,6 +147,8 @@ def product_flops(name: str, args: Any, result: Any) -> int:
         return 2 * _elements(result) * _sides(args[0])[1]
     if name == "addmm":
         return 2 * _elements(result) * _sides(args[1])[1]
+    if name in ("mv", "dot"):
+        return 2 * _elements(args[0])
     if name == "bmm":
         return 2 * _elements(result) * _sides(args[0])[2]
     if name == "baddbmm":

@@ -12,18 +12,12 @@ from costmodel.api import setup_of
 from costmodel.contract import GROUPS, PHASES
 from costmodel.request import request
 from costmodel.source import Source
-from tests.cells import CELLS, point
-from validate.compare import Comparison, validate_cell
+from tests.cells import CELLS, point, validate
 from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step import run
 
 # N, H, W and r all differ from the paper's point and from each other; odd, even, elongated, above the stages' strides.
 POINTS = [(2, 97, 161, 3), (3, 64, 101, 17), (5, 129, 40, 8), (4, 33, 75, 70)]
-
-
-def validate(model: str, method: str, **sizes: int) -> Comparison:
-    setup = setup_of(model, method)
-    return validate_cell(setup, request(setup, **sizes))
 
 
 @pytest.mark.parametrize(("model", "method"), CELLS)

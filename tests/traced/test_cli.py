@@ -14,7 +14,7 @@ from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
 
 BAD = {
     "estimate mobilnet_v2": "unknown model 'mobilnet_v2': did you mean mobilenet_v2",
-    "estimate nonsense": "unknown model 'nonsense': accepted: mobilenet_v2, mobilenet_v3,",
+    "estimate nonsense": "unknown model 'nonsense': accepted: alexnet, convnext_base,",
     "estimate mobilenet_v2 --method lorra": "unknown method 'lorra': did you mean lora",
     "estimate mobilenet_v2 --method lora --rank 0": "--rank 0: expected a positive integer, or a name such as r",
     "estimate mobilenet_v2 --method lora --rank -1": "--rank -1: expected a positive integer",
@@ -28,19 +28,19 @@ BAD = {
     "estimate mobilenet_v2 --method galore --rank R --batch R16": "--batch R16: this name has a meaning in formulas",
     f"estimate mobilenet_v2 --batch {'9' * 5000}": "expected a positive integer up to 2147483647",
     "estimate mobilenet_v2 --classes 10000000000000000000": "expected a positive integer up to 2147483647",
-    "validate mobilenet_v2 --height 2000000 --width 2000000": "the real step of mobilenet_v2 at",
+    "validate mobilenet_v2 --height 2000000 --width 2000000": "the real step of mobilenet_v2 fft at",
     "estimate mobilenet_v2 --batch 0": "--batch 0: expected a positive integer, or a name such as N",
     "estimate mobilenet_v2 --classes 0": "--classes 0: expected a positive integer",
     "estimate mobilenet_v2 --classes K": "--classes K: expected a positive integer",
     "estimate mobilenet_v2 --resolution 224 --height 8": "--resolution and --height/--width exclude each other",
-    "estimate mobilenet_v2 --rank 4": "--rank 4: method 'fft' has no rank; methods with a rank: lora, dora, galore",
+    "estimate mobilenet_v2 --rank 4": "--rank 4: method 'fft' has no rank; methods with a rank: lora, dora, loha,",
     "estimate resnet18 --resolution 32": "resolution 32x32 is too small for resnet18 at batch 1",
-    "estimate": "Missing argument",
+    "estimate": "which model?",
     "estimate resnet18 --nonsense": "No such option",
     "nonsense": "No such command 'nonsense'",
-    "validate": "validate needs a model name or --suite",
+    "validate": "which model?",
     "validate resnet18 --batch N": "--batch N: the real step needs a number",
-    "validate resnet18 --suite paper": "a suite names its own models",
+    "validate alexnet --suite paper": "suite 'paper' has no cell of model 'alexnet'",
     "validate --suite nonsense": "unknown suite 'nonsense'",
 }
 
