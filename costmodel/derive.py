@@ -25,8 +25,9 @@ GENERIC = Point(N=211, H=4193, W=5345, r=10007, S=113)
 """Large and coprime, so that a size is known by its value; 4193 and 5345 are odd at every halving down to 1/32, where
 rounding up and rounding down differ."""
 
-CORNER = Point(N=1, H=97, W=161, r=1, S=7)
-"""The other end of the domain, with odd sides, where a structural difference would show itself."""
+CORNER = Point(N=1, H=127, W=159, r=1, S=7)
+"""The other end of the domain, where a structural difference would show itself. Where halving the generic sides rounded
+down gives even numbers, here it gives odd ones, so that no stage is twice the next at both points."""
 
 WITNESS = Point(N=3, H=332, W=410, r=5, S=31)
 """Where a formula has to prove itself if a size was taken for what it looks like: even sides."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -82,13 +82,14 @@ class MakeTensor(Protocol):
         """Make it."""
 
 
-def batch(setup: Setup, point: Point, make: MakeTensor) -> Batch:
+def batch(setup: Setup, point: Point, make: MakeTensor, labels: Iterable[tuple[int, ...]] = ()) -> Batch:
     """Make a batch for a point.
 
     Args:
-        setup: whose inputs and loss decide what is in it.
+        setup: whose inputs decide what is in it.
         point: the sizes.
         make: makes a tensor of a shape and a dtype.
+        labels: shapes of the labels, see `shapes_of_labels`.
     """
     positional = []
     named = {}
@@ -99,8 +100,7 @@ def batch(setup: Setup, point: Point, make: MakeTensor) -> Batch:
             named[spec.name] = tensor
         else:
             positional.append(tensor)
-    labels = tuple(make(shape, dtype=torch.int64) for shape in _label_shapes(setup, point))
-    return Batch(tuple(positional), named, labels)
+    return Batch(tuple(positional), named, tuple(make(shape, dtype=torch.int64).zero_() for shape in labels))
 
 
 def some_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
@@ -108,24 +108,10 @@ def some_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tenso
     return torch.randn(shape, dtype=dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype)
 
 
-def _without_data(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
-    return torch.empty(shape, dtype=dtype, device="meta")
-
-
-def _label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
-    """Find the shapes of the labels by a forward pass on shapes alone."""
-    if setup.training.loss != "cross_entropy":
-        return []
-    model = setup.subject.build("meta", point)
-    plain = Setup(setup.subject, setup.method, setup.options)
-    given = batch(plain, point, _without_data)
-    with torch.no_grad():
-        out = model(*given.positional, **given.named)
-    shapes = []
-    for prediction in _predictions(out):
-        shape = tuple(_classes_second(prediction, setup).shape)
-        shapes.append((shape[0], *shape[2:]))
-    return shapes
+def shapes_of_labels(out: Any, setup: Setup) -> list[tuple[int, ...]]:
+    """Return the shape of the class numbers that ``cross_entropy`` wants for each output tensor of a model."""
+    shapes = [tuple(_classes_second(prediction, setup).shape) for prediction in _predictions(out)]
+    return [(shape[0], *shape[2:]) for shape in shapes]
 
 
 def _classes_second(prediction: torch.Tensor, setup: Setup) -> torch.Tensor:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 TIMM = "timm:"
 
+LARGEST_WITH_DATA = 1024
+"""Pixels a side up to which a model is made with data where it cannot be made without."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -152,16 +155,27 @@ def _inputs(row: Mapping[str, Any]) -> InputSpec:
 
 
 def _builder(make: Callable[[Point], nn.Module]) -> Callable[[str, Point], nn.Module]:
-    """Let a model be made on either device: on meta, its parameters take no memory at any moment."""
+    """Let a model be made on either device: on meta, its parameters take no memory at any moment if that can be had."""
 
     def build(device: str, point: Point) -> nn.Module:
-        if device == "meta":
-            with parameters_on_meta():
-                model = make(point)
-            return model.to("meta").train()
-        return make(point).to(device).train()
+        model = _made_on_meta(make, point) if device == "meta" else None
+        return (model or make(point)).to(device).train()
 
     return build
+
+
+def _made_on_meta(make: Callable[[Point], nn.Module], point: Point) -> nn.Module | None:
+    """Make a model without data, or ``None`` where its constructor computes with its parameters.
+
+    Then it has to be made with data, which is out of the question for the large sides that sizes are recognised by.
+    """
+    try:
+        with parameters_on_meta():
+            return make(point)
+    except (NotImplementedError, RuntimeError):  # torch's two ways to say that a tensor has no data
+        if max(point.H or 0, point.W or 0) > LARGEST_WITH_DATA:
+            raise
+        return None
 
 
 @contextmanager
@@ -185,11 +199,11 @@ def parameters_on_meta() -> Iterator[None]:
             parameter = moved[id(parameter)][1]
         register(self, name, parameter)
 
-    nn.Module.register_parameter = register_on_meta  # type: ignore[method-assign,assignment]  # no hook replaces
+    nn.Module.register_parameter = register_on_meta  # type: ignore[method-assign,assignment]  # no hook replaces one
     try:
         yield
     finally:
-        nn.Module.register_parameter = register  # type: ignore[method-assign]
+        nn.Module.register_parameter = register  # type: ignore[method-assign]  # and back
 
 
 def _from_timm(name: str, classes: int) -> Subject:

@@ -103,24 +103,19 @@ def validate_cell(
         raise InputError(f"the real step of {setup.label} at {dict(estimate.point)} fails: {reason}") from error
     rows = _flop_rows(estimate, flops) + _memory_rows(estimate, memory.peaks, memory.peak, "recorder")
     notes = [UNMEASURED]
-    disturbed = _disturbed(setup)
-    if disturbed:
-        notes.append(f"MemTracker left out: {disturbed}")
+    if setup.training.checkpoint:
+        notes.append("MemTracker left out: it moves what a checkpoint computes again to groups of its own")
     else:
         progress("real step under MemTracker")
-        second = SecondOpinion()
-        run(setup, point, second)
-        rows += _memory_rows(estimate, second.peaks, second.peak, "MemTracker")
+        second, beside = SecondOpinion(), MemoryMeter()
+        run(setup, point, second, beside)
+        disturbed = [group for group in GROUPS if beside.peaks[group] != memory.peaks[group]]
+        if disturbed:
+            shown = ", ".join(f"{group} {beside.peaks[group]:,} for {memory.peaks[group]:,}" for group in disturbed)
+            notes.append(f"MemTracker left out: its hooks keep tensors alive, the recorder beside it measures {shown}")
+        else:
+            rows += _memory_rows(estimate, second.peaks, second.peak, "MemTracker")
     return Comparison(estimate, tuple(rows), tuple(notes))
-
-
-def _disturbed(setup: Setup) -> str | None:
-    """Say why MemTracker cannot watch a step, or measures another one than runs without it."""
-    if setup.method.name == "dora":
-        return "its hooks keep dead tensors of DoRA models alive until the garbage collector runs"
-    if setup.training.checkpoint:
-        return "it moves what a checkpoint computes again to groups of its own"
-    return None
 
 
 def _flop_rows(estimate: Estimate, meter: FlopMeter) -> list[Row]:

@@ -11,6 +11,7 @@ import torch
 from costmodel.contract import Point
 from costmodel.protocol import adapted_model, batch, optimizer_of, some_tensor, two_steps
 from costmodel.setup import Setup
+from costmodel.tracing.step import label_shapes
 
 
 class Instrument(Protocol):
@@ -38,7 +39,7 @@ def run(setup: Setup, point: Point, *instruments: Instrument) -> None:
     torch.manual_seed(0)
     model = adapted_model(setup, point, "cpu")
     optimizer = optimizer_of(model, setup, point)
-    given = batch(setup, point, some_tensor)
+    given = batch(setup, point, some_tensor, label_shapes(setup, point))
     gc.collect()
     gc.disable()
 

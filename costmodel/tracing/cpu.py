@@ -36,13 +36,14 @@ def has_values(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
         return all(
             not isinstance(t, FakeTensor) and t.device.type == "cpu" and t.numel() <= _VALUES_UP_TO for t in given
         )
-    if func._overloadpacket.__name__ not in _MAKERS:
-        return False
-    dtype = kwargs.get("dtype")
     numbers = [leaf for leaf in tree_leaves(args) if isinstance(leaf, (int, float))]
-    whole = not dtype.is_floating_point if dtype else not any(isinstance(number, float) for number in numbers)
     size = prod(args[0]) if args and isinstance(args[0], (list, tuple)) else max(map(abs, numbers), default=1)
-    return whole and size <= _VALUES_UP_TO
+    packet = func._overloadpacket.__name__
+    if packet == "rand":
+        return size == 1  # peft's adapters draw a number to decide whether a module is dropped
+    dtype = kwargs.get("dtype")
+    whole = not dtype.is_floating_point if dtype else not any(isinstance(number, float) for number in numbers)
+    return packet in _MAKERS and whole and size <= _VALUES_UP_TO
 
 
 def as_on_cpu(name: str, args: tuple[Any, ...], result: Any) -> Any:

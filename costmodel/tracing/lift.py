@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from costmodel.contract import AXES, SIDES
@@ -101,6 +101,7 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
     Raises:
         LiftError: when the two differ in structure, or a size cannot be read as a closed form.
     """
+    generic, corner = _in_order(generic), _in_order(corner)
     (kept, views), (others, other_views) = _kept(generic), _kept(corner)
     _require_same_structure(generic, corner, kept, others)
     reader = _Reader(generic, corner, lattice)
@@ -121,7 +122,7 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
             made[key] = reader.call(a, b)
         counters.setdefault(_phase(a), Counter())[key] += 1
     if counters["forward 0"] != counters["forward 1"] or counters["backward 0"] != counters["backward 1"]:
-        raise LiftError("the second step runs other operators than the first one")
+        raise LiftError("the second step runs other operators than the first one" + _first_change(kept))
     phases = {
         "forward": "forward 0",
         "backward": "backward 0",
@@ -141,6 +142,15 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
     )
 
 
+def _first_change(calls: list[OpCall]) -> str:
+    """Name the first operators of the forward and backward pass that are not the same in both steps."""
+    steps = [[call for call in calls if call.step == step and call.phase != "optimizer"] for step in (0, 1)]
+    for first, second in zip(*steps, strict=False):
+        if first.name != second.name:
+            return f": {first.name} in '{first.module}', then {second.name}"
+    return ""
+
+
 def _phase(call: OpCall) -> str:
     return f"{call.phase} {call.step}"
 
@@ -152,6 +162,19 @@ def _cost_key(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple([_cost_key(item) for item in value])
     return value
+
+
+def _in_order(record: StepRecord) -> StepRecord:
+    """Sort the deaths between two samples, whose order is up to a hash table where autocast drops its copies."""
+    samples = {call.events for call in record.calls}
+    events: list[StorageEvent] = []
+    deaths: list[StorageEvent] = []
+    for place, event in enumerate(record.events):
+        if deaths and (event.kind != DEATH or place in samples):
+            events += sorted(deaths, key=lambda death: death.storage)
+            deaths = []
+        (deaths if event.kind == DEATH else events).append(event)
+    return replace(record, events=(*events, *sorted(deaths, key=lambda death: death.storage)))
 
 
 def _kept(record: StepRecord) -> tuple[list[OpCall], list[list[OpCall]]]:

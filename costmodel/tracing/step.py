@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import traceback
 from bisect import bisect_left
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -17,11 +17,21 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from costmodel.contract import Point
 from costmodel.errors import CostModelError, InputError, PathDiffersError, TraceError
 from costmodel.inputs import FLOATING
-from costmodel.protocol import adapted_model, batch, optimizer_of, some_tensor, two_steps
+from costmodel.protocol import (
+    MakeTensor,
+    adapted_model,
+    batch,
+    optimizer_of,
+    shapes_of_labels,
+    some_tensor,
+    two_steps,
+)
 from costmodel.setup import Setup
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import StepRecord
 from costmodel.tracing.recorder import Recorder
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -39,9 +49,6 @@ def collector_off() -> Iterator[None]:
 def record_step(setup: Setup, point: Point, memo: ShapeMemo | None = None) -> StepRecord:
     """Trace both steps of the protocol at one point, without data and without running anything.
 
-    Plain meta tensors are fastest. Where a step takes another path on them than on the CPU (fused attention, autocast,
-    checkpointing), it is traced on fake tensors, which say that they are on the CPU.
-
     Args:
         setup: model, method and training.
         point: the sizes; they may be as large as they like, no memory is used for tensors.
@@ -52,28 +59,79 @@ def record_step(setup: Setup, point: Point, memo: ShapeMemo | None = None) -> St
         TraceError: when an operator cannot be traced.
     """
     memo = memo or ShapeMemo()
+    shapes = label_shapes(setup, point)
+    return _without_data(setup, memo, lambda: _record(setup, point, memo, shapes))
+
+
+def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
+    """Find the shapes of the labels that the loss needs, by a forward pass of a fresh model on shapes alone.
+
+    Raises:
+        InputError, TraceError: as `record_step`.
+    """
+    if setup.training.loss != "cross_entropy":
+        return []
+    memo = ShapeMemo()
+    plain = replace(setup, training=replace(setup.training, checkpoint=False, autocast=None))
+
+    def run() -> list[tuple[int, ...]]:
+        model = _model(plain, point, memo)
+        given = batch(plain, point, _maker(memo))
+        recorder = Recorder(memo)  # its rules make the pass possible; what it writes down is thrown away
+        try:
+            with torch.no_grad(), recorder:
+                out = model(*given.positional, **given.named)
+        except CostModelError:
+            raise
+        except Exception as error:
+            raise _explain(error, recorder, model, setup, point) from error
+        return shapes_of_labels(out, plain)
+
+    return _without_data(plain, memo, run)
+
+
+def _without_data(setup: Setup, memo: ShapeMemo, work: Callable[[], Result]) -> Result:
+    """Do something on meta tensors, which are fastest, or else on fake tensors, which say that they are on the CPU.
+
+    Fake where a step takes another path on meta tensors (fused attention, autocast, checkpointing) or reads numbers.
+    """
     training = setup.training
     numbers = any(spec.dtype not in FLOATING for spec in setup.subject.inputs.tensors)
     memo.fake |= bool(training.autocast or training.checkpoint or numbers)
     if not memo.fake:
         try:
-            return _record(setup, point, memo)
+            return work()
         except PathDiffersError:
             memo.go_fake()
     with FakeTensorMode(allow_non_fake_inputs=True):
-        return _record(setup, point, memo)
+        return work()
 
 
-def _record(setup: Setup, point: Point, memo: ShapeMemo) -> StepRecord:
+def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
+    """Build the adapted model without data.
+
+    Raises:
+        InputError: as `adapted_model`.
+        TraceError: for layers that no shape kernel describes.
+    """
     with unset_fake_temporarily():
         model = adapted_model(setup, point, "meta")
+    for name, module in model.named_modules():
+        if isinstance(module, nn.LSTM):
+            raise TraceError(
+                f"{setup.subject.name} cannot be traced: '{name}' is an nn.LSTM, which the CPU runs as one fused layer "
+                "with a workspace that no shape kernel knows; nn.RNN, nn.GRU and nn.LSTMCell can be traced"
+            )
     if memo.fake:
         _make_fake(model)
+    return model
+
+
+def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int, ...]]) -> StepRecord:
+    model = _model(setup, point, memo)
+    with nullcontext() if memo.fake else torch.device("meta"):  # some optimizers make their state at once
         optimizer = optimizer_of(model, setup, point)
-    else:
-        with torch.device("meta"):  # some optimizers make their state at once
-            optimizer = optimizer_of(model, setup, point)
-    given = batch(setup, point, _fake_tensor if memo.fake else _meta_tensor)
+    given = batch(setup, point, _maker(memo), labels)
     recorder = Recorder(memo)
 
     def phase(step: int, name: str) -> None:
@@ -102,6 +160,10 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo) -> StepRecord:
         owners=recorder.owners,
         input_bytes=sum(tensor.nbytes for tensor in given.tensors),
     )
+
+
+def _maker(memo: ShapeMemo) -> MakeTensor:
+    return _fake_tensor if memo.fake else _meta_tensor
 
 
 def _meta_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
