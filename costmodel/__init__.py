@@ -7,6 +7,8 @@
 
 from costmodel.api import Estimate, estimate, methods, models, trace
 from costmodel.errors import CostModelError, InputError, LiftError, TraceError
+from costmodel.methods import Method, Options
+from costmodel.training import Training
 
 __version__ = "0.1.0"
 
@@ -15,7 +17,10 @@ __all__ = [
     "Estimate",
     "InputError",
     "LiftError",
+    "Method",
+    "Options",
     "TraceError",
+    "Training",
     "__version__",
     "estimate",
     "methods",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
 from operator import mul
 from typing import Any
@@ -129,7 +129,7 @@ class CostFormula:
             if isinstance(value, int):
                 substitution[name] = size.at({size.axis: value})
             else:
-                moved = size.on(value)
+                moved = replace(size, axis=value)
                 substitution[name] = moved.key
                 left[moved.key] = moved
         domain = self.domain.bind(values)

@@ -52,10 +52,6 @@ class Strided:
         """Return coefficients in x of this size at axis = start + period*x, for a period that the divisor divides."""
         return (start + self.offset) // self.divisor, period // self.divisor
 
-    def on(self, axis: str) -> Strided:
-        """Return the same size of another axis."""
-        return Strided(axis, self.divisor, self.offset)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tokens:
@@ -85,10 +81,6 @@ class Tokens:
         side, step = start // self.divisor, period // self.divisor
         return side**2 + self.extra, 2 * side * step, step**2
 
-    def on(self, axis: str) -> Tokens:
-        """Return the same size of another axis."""
-        return Tokens(axis, self.divisor, self.extra)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Capped:
@@ -110,10 +102,6 @@ class Capped:
     def at(self, base: Mapping[str, int]) -> int:
         """Evaluate at a point."""
         return min(base[self.axis], self.limit)
-
-    def on(self, axis: str) -> Capped:
-        """Return the same size of another axis."""
-        return Capped(axis, self.limit)
 
 
 Size = Strided | Tokens | Capped

@@ -60,6 +60,8 @@ class Training:
         ):
             if value is not None and value not in accepted:
                 raise unknown(option, str(value), accepted)
+        if not isinstance(self.accumulate, int) or self.accumulate < 1:
+            raise InputError(f"--accumulate {self.accumulate}: expected a positive integer")
         if self.autocast and self.dtype != "float32":
             raise InputError(f"--autocast {self.autocast} with --dtype {self.dtype}: autocast starts from float32")
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from costmodel.api import setup_of
 from costmodel.contract import Point
-from costmodel.methods import METHODS, PAPER
+from costmodel.methods import METHODS, PAPER, Options
 from costmodel.request import request
 from costmodel.setup import Setup
 from costmodel.tracing.pointwise import add_up
 from costmodel.tracing.step import record_step
+from costmodel.training import Training
 from validate.compare import Comparison, validate_cell
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18")
@@ -30,3 +31,22 @@ def validate(model: Any, method: str, **sizes: int) -> Comparison:
     """Run a cell's real step and compare it with its estimate."""
     setup = setup_of(model, method)
     return validate_cell(setup, request(setup, **sizes))
+
+
+def wrong_numbers(
+    model: Any,
+    method: Any,
+    *,
+    training: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    inputs: str | None = None,
+    aux: bool = False,
+    **sizes: int,
+) -> list[tuple[str, str, int, int]]:
+    """Run a cell's real step: the numbers in which its estimate differs. None at all is a failure too."""
+    setup = setup_of(
+        model, method, inputs=inputs, aux=aux, options=Options(**options or {}), training=Training(**training or {})
+    )
+    comparison = validate_cell(setup, request(setup, **sizes))
+    assert len(comparison.rows) in (20, 28)
+    return [(row.quantity, row.instrument, row.predicted, row.measured) for row in comparison.rows if row.difference]

@@ -12,6 +12,7 @@ from costmodel.errors import InputError
 from costmodel.request import Request, numbers_only
 from costmodel.setup import Setup
 from costmodel.source import Source
+from costmodel.training import Training
 from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step import run
 
@@ -103,8 +104,9 @@ def validate_cell(
         raise InputError(f"the real step of {setup.label} at {dict(estimate.point)} fails: {reason}") from error
     rows = _flop_rows(estimate, flops) + _memory_rows(estimate, memory.peaks, memory.peak, "recorder")
     notes = [UNMEASURED]
-    if setup.training.checkpoint:
-        notes.append("MemTracker left out: it moves what a checkpoint computes again to groups of its own")
+    other_groups = _other_groups(setup.training)
+    if other_groups:
+        notes.append(f"MemTracker left out: {other_groups}")
     else:
         progress("real step under MemTracker")
         second, beside = SecondOpinion(), MemoryMeter()
@@ -116,6 +118,15 @@ def validate_cell(
         else:
             rows += _memory_rows(estimate, second.peaks, second.peak, "MemTracker")
     return Comparison(estimate, tuple(rows), tuple(notes))
+
+
+def _other_groups(training: Training) -> str | None:
+    """Say where MemTracker sorts tensors into other groups than the contract."""
+    if training.checkpoint:
+        return "it moves what a checkpoint computes again to groups of its own"
+    if training.accumulate > 1:
+        return "it counts the gradient of a micro-batch as a second one until it has been added to the first"
+    return None
 
 
 def _flop_rows(estimate: Estimate, meter: FlopMeter) -> list[Row]:

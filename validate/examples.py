@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from costmodel.compat import careful_imports
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 256,
+    "hidden_size": 64,
+    "intermediate_size": 160,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 
 
 def llama() -> nn.Module:
@@ -12,17 +22,7 @@ def llama() -> nn.Module:
     with careful_imports():
         from transformers import LlamaConfig, LlamaForCausalLM
 
-    model: nn.Module = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=256,
-            hidden_size=64,
-            intermediate_size=160,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            use_cache=False,
-        )
-    )
+    model: nn.Module = LlamaForCausalLM(LlamaConfig(**SMALL, num_key_value_heads=2, use_cache=False))
     return model
 
 
@@ -31,15 +31,7 @@ def bert() -> nn.Module:
     with careful_imports():
         from transformers import BertConfig, BertForSequenceClassification
 
-    config = BertConfig(
-        vocab_size=256,
-        hidden_size=64,
-        intermediate_size=160,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
+    config = BertConfig(**SMALL, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     config.num_labels = 3
     model: nn.Module = BertForSequenceClassification(config)
     return model

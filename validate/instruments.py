@@ -244,8 +244,8 @@ class SecondOpinion(MemTracker):
         self.track_external(model, optimizer, *batch)  # the batch as "other", which is in no group
 
     def phase(self, step: int, name: str) -> None:
-        """Let the tracker see the root module again in the second step."""
-        if name == "end":
+        """Let the tracker see the root module again in the next forward pass."""
+        if name == "forward":
             self.reset_mod_stats()
 
     def _track_module_params_and_buffers(

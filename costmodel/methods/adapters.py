@@ -72,7 +72,7 @@ def _adapt(
     *,
     config: str,
     settings: Callable[[int | None, Options], Settings],
-    kinds: tuple[str, ...] = (LINEAR, CONVOLUTION),
+    kinds: tuple[str, ...],
     supported: tuple[str, ...],
 ) -> nn.Module:
     """Wrap the model with peft: alpha = r unless told otherwise, dropout 0, no bias.
@@ -211,63 +211,75 @@ def from_config(config: Any) -> Method:
 
 _ADAPTED = ("targets", "train_head")
 
+
+def _method(
+    name: str,
+    trains: str,
+    how: str,
+    config: str,
+    settings: Callable[[int | None, Options], Settings],
+    supported: tuple[str, ...],
+    *,
+    kinds: tuple[str, ...] = (LINEAR, CONVOLUTION),
+    more: tuple[str, ...] = (),
+    **facts: Any,
+) -> Method:
+    """Return the row of an adapter; arguments as in `_adapt`, ``more`` options, and facts of `Method`."""
+    adapt = partial(_adapt, config=config, settings=settings, kinds=kinds, supported=supported)
+    return Method(name, trains, how, adapt, packages=("peft",), options=(*_ADAPTED, *more), **facts)
+
+
+_ranked = partial(_method, more=("alpha", "rank_pattern"), rank=4)
+
 METHODS = (
-    Method(
+    _ranked(
         "lora",
         "low-rank factors on every Linear and ungrouped Conv2d",
         "peft LoRA, alpha = r",
-        partial(_adapt, config="LoraConfig", settings=partial(_lora, dora=False), supported=_LORA),
-        rank=4,
-        packages=("peft",),
-        options=(*_ADAPTED, "alpha", "rank_pattern"),
+        "LoraConfig",
+        partial(_lora, dora=False),
+        _LORA,
         splits="r",
     ),
-    Method(
+    _ranked(
         "dora",
         "LoRA's factors and a magnitude per output channel",
         "peft LoRA with use_dora=True",
-        partial(_adapt, config="LoraConfig", settings=partial(_lora, dora=True), supported=_LORA),
-        rank=4,
-        packages=("peft",),
-        options=(*_ADAPTED, "alpha", "rank_pattern"),
+        "LoraConfig",
+        partial(_lora, dora=True),
+        _LORA,
         splits="Nr",
     ),
-    Method(
+    _ranked(
         "loha",
         "Hadamard products of two low-rank factorisations",
         "peft LoHa, alpha = r",
-        partial(_adapt, config="LoHaConfig", settings=_lycoris, supported=_LYCORIS),
-        rank=4,
-        packages=("peft",),
-        options=(*_ADAPTED, "alpha", "rank_pattern"),
+        "LoHaConfig",
+        _lycoris,
+        _LYCORIS,
         splits="r",
     ),
-    Method(
+    _ranked(
         "lokr",
         "Kronecker products with a low-rank factor",
         "peft LoKr, alpha = r",
-        partial(_adapt, config="LoKrConfig", settings=_lycoris, supported=_LYCORIS),
-        rank=4,
-        packages=("peft",),
-        options=(*_ADAPTED, "alpha", "rank_pattern"),
+        "LoKrConfig",
+        _lycoris,
+        _LYCORIS,
         splits="r",
     ),
-    Method(
-        "ia3",
-        "one scale per output channel of every Linear and ungrouped Conv2d",
-        "peft IA3",
-        partial(_adapt, config="IA3Config", settings=_ia3, supported=_IA3),
-        packages=("peft",),
-        options=_ADAPTED,
+    _method(
+        "ia3", "one scale per output channel of every Linear and ungrouped Conv2d", "peft IA3", "IA3Config", _ia3, _IA3
     ),
-    Method(
+    _method(
         "vera",
         "two scale vectors per Linear around shared frozen factors",
         "peft VeRA",
-        partial(_adapt, config="VeraConfig", settings=_vera, kinds=(LINEAR,), supported=(LINEAR,)),
+        "VeraConfig",
+        _vera,
+        (LINEAR,),
+        kinds=(LINEAR,),
         rank=4,
-        packages=("peft",),
-        options=_ADAPTED,
         splits="r",
     ),
 )

@@ -7,8 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from costmodel.api import setup_of
+from costmodel.errors import InputError
+from costmodel.methods import PAPER
 from costmodel.request import request
 from costmodel.source import Source
+from costmodel.subjects import model_table
 from tests.cells import CELLS, fresh, point
 
 # Every residue of the strides, the smallest sides, and elongated shapes.
@@ -53,3 +56,48 @@ def test_where_a_stage_shrinks_to_one_another_formula_is_derived(method: str, H:
 @pytest.mark.parametrize("r", [1, 2, 8, 9, 10, 16, 27, 320, 321, 5000])
 def test_galore_up_to_and_beyond_saturation(r: int) -> None:
     check("mobilenet_v2", "galore", 2, 70, 41, r)
+
+
+ZOO = sorted(name for name, row in model_table().items() if row.get("kind", "classification") == "classification")
+
+
+def anywhere(model: str, method: str, N: int, sides: tuple[int, int], r: int) -> None:
+    """Compare at a random point, moved onto the sides that the model takes; what is refused is refused by both."""
+    setup = setup_of(model, method)
+    lattice = setup.subject.lattice
+    H, W = (-(-side // lattice.multiple) * lattice.multiple for side in sides)
+    W = H if lattice.square else W
+    at = point(method, N, H, W, r)
+    try:
+        asked = request(setup, rank=at.r, batch=N, height=H, width=W)
+        formula = Source(setup).derivation(asked).formula
+    except InputError:
+        with pytest.raises(InputError):
+            fresh(setup, at)
+        return
+    assert formula.domain.contains(at.values())
+    assert formula.evaluate(at.values()) == fresh(setup, at)
+
+
+ANYWHERE = given(
+    model=st.sampled_from(ZOO),
+    method=st.sampled_from(PAPER),
+    N=st.integers(1, 5),
+    sides=st.tuples(st.integers(30, 400), st.integers(30, 400)),
+    r=st.integers(1, 100),
+)
+
+
+@settings(max_examples=12)
+@ANYWHERE
+def test_random_models_of_the_zoo(model: str, method: str, N: int, sides: tuple[int, int], r: int) -> None:
+    anywhere(model, method, N, sides, r)
+
+
+@pytest.mark.full
+@settings(max_examples=200)
+@ANYWHERE
+def test_random_models_of_the_zoo_at_many_points(
+    model: str, method: str, N: int, sides: tuple[int, int], r: int
+) -> None:
+    anywhere(model, method, N, sides, r)
