@@ -69,12 +69,15 @@ def _ranked(method: str, point: dict[str, int]) -> dict[str, int]:
 
 def _two_points(model: str, method: str, **how: object) -> Iterator[CellSpec]:
     lattice = model_table().get(model, {}).get("lattice", {})
-    multiple = lattice.get("multiple", 1)
+    only, multiple = lattice.get("only"), lattice.get("multiple", 1)
     near, far = dict(NEAR), dict(FAR)
     if "frames" in model_table().get(model, {}):
         near |= VIDEO.get(model, VIDEO[""])[0]
         far |= VIDEO.get(model, VIDEO[""])[1]
-    if lattice:
+    if only:
+        near |= {"H": only, "W": only}
+        far |= {"H": only, "W": only}
+    elif lattice:
         steps = -(-near["H"] // multiple), max(-(-far["H"] // multiple), -(-near["H"] // multiple) + 1)
         near |= {"H": steps[0] * multiple, "W": steps[0] * multiple}
         far |= {"H": steps[1] * multiple, "W": steps[1] * multiple}

@@ -163,7 +163,9 @@ def _row(spec: CellSpec, predicted: dict[str, int] | str, record: Record | None)
     if record is None:
         assert isinstance(predicted, dict)
         needed = predicted[PEAK] / 2**30
-        return Row(spec, f"not run: its peak of {needed:.2f} GiB is over 12 GiB", 0, predicted[PEAK], None, None)
+        return Row(
+            spec, f"not run: its peak of {needed:.2f} GiB is over {LIMIT / 2**30:g} GiB", 0, predicted[PEAK], None, None
+        )
     measured = record.get("measured")
     seconds = record.get("seconds")
     if isinstance(predicted, str):
