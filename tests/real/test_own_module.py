@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import costmodel
+from costmodel.compat import careful_imports
 from tests.cells import validate
 
 
@@ -45,8 +46,14 @@ def test_dilated_convolutions(method: str) -> None:
 
 def test_what_peft_cannot_do_is_said() -> None:
     """peft 0.21 leaves the dilation out of its low-rank factor, so the real step fails as well."""
+    net = Net(nn.Conv2d(3, 6, 3, dilation=2), channels=6)
     with pytest.raises(costmodel.InputError, match="dilation"):
-        costmodel.estimate(Net(nn.Conv2d(3, 6, 3, dilation=2), channels=6), "lora")
+        costmodel.estimate(net, "lora")
+    with careful_imports():
+        import peft
+    adapted = peft.get_peft_model(net, peft.LoraConfig(r=4, target_modules=["body.0"]))
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        adapted(torch.randn(1, 3, 20, 20))
 
 
 @pytest.mark.parametrize("method", ["fft", "bn_head", "lora", "dora", "galore"])
