@@ -50,6 +50,7 @@ class Estimate:
         versions: packages that the numbers were derived with.
         unknown: operators without an arithmetic rule, with their number of calls; empty when every one has a rule.
         grouped_convolutions: how many convolutions of the forward pass have groups.
+        overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
         formula: the closed form itself.
     """
 
@@ -69,6 +70,7 @@ class Estimate:
     versions: Mapping[str, str]
     unknown: Mapping[str, int]
     grouped_convolutions: int
+    overcounted: bool
     formula: CostFormula = field(repr=False)
     _source: Source = field(repr=False, compare=False)
     _request: Request = field(repr=False, compare=False)
@@ -81,19 +83,22 @@ class Estimate:
         W: int | None = None,
         S: int | None = None,
         r: int | None = None,
+        resolution: int | None = None,
     ) -> Estimate:
-        """Return the same cell at another point; axes left out stay as they are.
+        """Return the same cell at another point; axes left out stay as they are, ``resolution`` is H and W at once.
 
         Outside the domain of the formulas at hand they are derived again for the region asked for.
 
         Raises:
             InputError: as `estimate`.
         """
-        given = {"N": N, "H": H, "W": W, "S": S, "r": r}
+        given = {"N": N, "H": resolution or H, "W": resolution or W, "S": S, "r": r}
         values: dict[str, object] = {**self._request.values}
         values |= {axis: value for axis, value in given.items() if value is not None}
-        sizes = {name: values.get(axis) for name, axis in (("height", "H"), ("width", "W"), ("length", "S"))}
-        asked = request(self.setup, rank=values.get("r"), batch=values["N"], **sizes)
+        sides = {"height": values.get("H"), "width": values.get("W")}
+        if sides["height"] == sides["width"]:
+            sides = {"resolution": sides["height"]}
+        asked = request(self.setup, rank=values.get("r"), batch=values["N"], length=values.get("S"), **sides)
         return answer(self._source, asked, self.alias)
 
     @property
@@ -109,12 +114,6 @@ class Estimate:
         first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
         spread = T or self.setup.options.update_gap
         return None if first is None or later is None else later + Fraction(first - later, spread)
-
-    @property
-    def overcounted(self) -> bool:
-        """Whether torch counts more backward FLOPs than the products need: a grouped weight gradient."""
-        counted = self.formula.quantities[flops_key("torch", "backward")]
-        return counted != self.formula.quantities[kind_key("matmul", "backward")]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract's JSON object as plain data."""
@@ -357,6 +356,7 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
         versions=MappingProxyType(cell.versions),
         unknown=MappingProxyType(dict(derivation.unknown)),
         grouped_convolutions=derivation.grouped,
+        overcounted=derivation.overcounted,
         formula=shown,
         _source=cell,
         _request=asked,

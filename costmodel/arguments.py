@@ -113,10 +113,10 @@ class CellArguments:
             raise InputError("which model? 'costmodel models' lists the names")
         options: dict[str, Any] = {
             "targets": self.targets,
-            "alpha": self.alpha and positive("alpha", self.alpha),
+            "alpha": None if self.alpha is None else positive("alpha", self.alpha),
             "rank_pattern": tuple(_rank_of(entry) for entry in self.rank_pattern or ()),
             "train_head": self.train_head,
-            "update_gap": self.update_gap and positive("update-gap", self.update_gap),
+            "update_gap": None if self.update_gap is None else positive("update-gap", self.update_gap),
             "projection": self.projection,
             "scale": self.scale,
         }
@@ -137,6 +137,12 @@ class CellArguments:
             options=Options(**{name: value for name, value in options.items() if value is not None}),
             training=training,
         )
+
+    @property
+    def given(self) -> list[str]:
+        """The options that are not at their default, without the model."""
+        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return ["--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in names if name != "model"]
 
     def request(self, setup: Setup) -> Request:
         """Return the point asked for.

@@ -15,7 +15,7 @@ from rich.console import Console
 import costmodel
 from costmodel.api import answer
 from costmodel.arguments import CellArguments, takes_cell
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, InputError
 from costmodel.source import Source
 
 _PIPE_WIDTH = 160
@@ -114,6 +114,8 @@ def validate(
     Exit status 0 when all are equal, 1 when any differs.
     """
     if suite is not None:
+        if cell.given:
+            raise InputError(f"--suite {suite} excludes {', '.join(cell.given)}: a suite has cells of its own")
         raise typer.Exit(_run_suite(suite, cell.model, output, jobs, as_json))
     setup = cell.setup()
     asked = cell.request(setup)

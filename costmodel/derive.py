@@ -57,7 +57,6 @@ def derive(setup: Setup, point: Point, pinned: Mapping[str, int], band: Band) ->
     splits = setup.method.splits
     # First the widest region; where its two ends differ, N = 1 and then r = 1 become regions of their own.
     regions = dict.fromkeys([splits, "N" + splits.replace("N", ""), "Nr" if setup.method.ranked else "N"])
-    whole = set(setup.subject.inputs.axes) <= set(pinned)
     failure: LiftError | InputError | None = None
     for region in regions:
         held = dict(pinned)
@@ -67,11 +66,9 @@ def derive(setup: Setup, point: Point, pinned: Mapping[str, int], band: Band) ->
         except LiftError as error:
             failure = error
         except InputError as error:
-            if point.N == 1 and whole:
-                raise  # the very size asked for
+            tracer.at(point)  # says so where the point asked for is itself refused
             failure = error
     if isinstance(failure, InputError):
-        tracer.at(point)  # says so where the point asked for is itself refused
         raise LiftError(f"no closed form, {setup.subject.name} refuses a size of the region: {failure}")
     assert failure is not None
     raise failure
@@ -98,13 +95,13 @@ def _between(tracer: _Tracer, region: str, held: Mapping[str, int], band: Band) 
     Models that the tests compare with fresh traces are not checked again.
     """
     setup = tracer.setup
-    ends = {axis: 2 if axis in region else 1 for axis in ("N", "r")}
+    ends = {axis: 2 if axis in region else 1 for axis in ("Nr" if setup.method.ranked else "N")}
     generic = _at(GENERIC, setup, held)
     corner = replace(_at(CORNER, setup, held), **{axis: end for axis, end in ends.items() if axis not in held})
     with collector_off():  # hundreds of thousands of small objects, none of them garbage
         step = lift(tracer.at(generic), tracer.at(corner), setup.subject.closed)
-    made = _derivation(step, _domain(step, setup, held, ends, band))
-    if step.guessed and not setup.subject.tested:
+    made = _derivation(step, _domain(step, setup, held, ends, band), setup.training.accumulate)
+    if step.guessed and not setup.tested:
         witness = _at(WITNESS, setup, held)
         if not (made.formula.domain.contains(witness.values()) and holds(setup, made.formula, witness)):
             raise LiftError(f"sizes that looked alike are not: the formula does not hold at {witness.values()}")
@@ -149,6 +146,8 @@ def _domain(step: LiftedStep, setup: Setup, held: Mapping[str, int], ends: Mappi
         if axis in ("H", "W") and lattice.multiple > 1:
             multiple[axis] = lattice.multiple
             lower[axis] = -(-lower[axis] // lattice.multiple) * lattice.multiple
+        if axis in step.limits:
+            upper[axis] = step.limits[axis]
     if "r" in lower and not any(isinstance(size, Capped) for size in step.sizes.values()):
         lower["r"] = max(lower["r"], band[0])
         if band[1] is not None:
@@ -156,7 +155,7 @@ def _domain(step: LiftedStep, setup: Setup, held: Mapping[str, int], ends: Mappi
     return Domain(lower, upper, dict(held), multiple, tied)
 
 
-def _derivation(step: LiftedStep, domain: Domain) -> Derivation:
+def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivation:
     quantities: dict[str, Expression] = {}
     unknown: Counter[str] = Counter()
     for phase in PHASES:
@@ -178,7 +177,12 @@ def _derivation(step: LiftedStep, domain: Domain) -> Derivation:
     quantities |= _memory(step, domain)
     quantities[INPUT] = (step.input_bytes,)
     grouped = sum(times for call, times in step.calls["forward"] if call.packet == "convolution" and call.args[8] > 1)
-    return Derivation(CostFormula.build(quantities, step.sizes.values(), domain), dict(unknown), grouped)
+    gradients = any(
+        call.packet == "convolution_backward" and call.args[9] > 1 and call.args[10][1]
+        for call, _ in step.calls["backward"]
+    )
+    formula = CostFormula.build(quantities, step.sizes.values(), domain)
+    return Derivation(formula, dict(unknown), grouped // micro_batches, gradients)
 
 
 def _memory(step: LiftedStep, domain: Domain) -> dict[str, Expression]:

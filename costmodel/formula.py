@@ -209,15 +209,22 @@ class Derivation:
         unknown: operators without an arithmetic rule, with their calls in one forward and backward pass and in both
             optimizer steps.
         grouped: number of grouped convolutions in the forward pass.
+        overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
     """
 
     formula: CostFormula
     unknown: Mapping[str, int]
     grouped: int
+    overcounted: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back."""
-        return {"formula": self.formula.to_dict(), "unknown": dict(self.unknown), "grouped": self.grouped}
+        return {
+            "formula": self.formula.to_dict(),
+            "unknown": dict(self.unknown),
+            "grouped": self.grouped,
+            "overcounted": self.overcounted,
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Derivation:
@@ -227,7 +234,9 @@ class Derivation:
             KeyError, TypeError, ValueError: when the data is not a derivation.
         """
         unknown = {str(name): int(times) for name, times in data["unknown"].items()}
-        return Derivation(CostFormula.from_dict(data["formula"]), unknown, int(data["grouped"]))
+        return Derivation(
+            CostFormula.from_dict(data["formula"]), unknown, int(data["grouped"]), bool(data["overcounted"])
+        )
 
 
 def _render(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from costmodel.contract import SIDES, Point
 from costmodel.errors import InputError
@@ -58,14 +58,12 @@ class Lattice:
     square: bool = False
     only: int | None = None
 
-    def __str__(self) -> str:
-        if self.only:
-            return f"H and W are {self.only}"
-        sides = f"multiples of {self.multiple}" if self.multiple > 1 else "positive integers"
-        return f"H and W are {sides}" + (" and equal" if self.square else "")
-
 
 ANY_SIDES = Lattice()
+
+
+DEFAULT_LENGTH = 128
+_DEFAULTS = {"H": 224, "W": 224, "S": DEFAULT_LENGTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,15 @@ class InputSpec:
 
     Attributes:
         tensors: in the order they are passed.
-        defaults: sizes to use where none is asked for.
+        defaults: sizes to use where none is asked for; 224 pixels a side and 128 tokens where left out.
     """
 
     tensors: tuple[TensorSpec, ...]
-    defaults: Mapping[str, int]
+    defaults: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        defaults = {axis: self.defaults.get(axis, _DEFAULTS[axis]) for axis in self.axes}
+        object.__setattr__(self, "defaults", defaults)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -90,18 +92,15 @@ class InputSpec:
         return ",".join(map(str, self.tensors))
 
 
-IMAGES = InputSpec((TensorSpec((3, "H", "W")),), {"H": 224, "W": 224})
+IMAGES = InputSpec((TensorSpec((3, "H", "W")),))
 """RGB images of shape (N, 3, H, W), 224 pixels a side by default."""
-
-DEFAULT_LENGTH = 128
-_DEFAULTS = {"H": 224, "W": 224, "S": DEFAULT_LENGTH}
 
 
 def parse(text: str) -> InputSpec:
     """Read an input specification such as ``3x96x96`` or ``input_ids=S:int64``.
 
-    One entry for each tensor, separated by commas: ``[name=]dims[:dtype]``. The batch is not written. Numbers in the
-    place of an image's height and width become its default resolution; other numbers are fixed.
+    One entry for each tensor, separated by commas: ``[name=]dims[:dtype]``. The batch is not written. In a single entry
+    of three or four numbers the last two become the default height and width; all other numbers are fixed.
 
     Raises:
         InputError: for anything else.
@@ -129,5 +128,4 @@ def parse(text: str) -> InputSpec:
                 defaults[axis] = int(side)
             dims[-2:] = ["H", "W"]
         tensors.append(TensorSpec(tuple(dims), dtype, match["name"]))
-    spec = InputSpec(tuple(tensors), {})
-    return InputSpec(spec.tensors, {axis: defaults.get(axis, _DEFAULTS[axis]) for axis in spec.axes})
+    return InputSpec(tuple(tensors), defaults)

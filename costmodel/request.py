@@ -10,6 +10,7 @@ from numbers import Integral
 
 from costmodel.contract import AXES, EVERY_RANK, RANK_BANDS, Band, Point
 from costmodel.errors import InputError
+from costmodel.inputs import ANY_SIDES
 from costmodel.methods import check_rank_allowed
 from costmodel.setup import Setup
 
@@ -96,11 +97,13 @@ def request(
         values["r"] = _value("rank", rank) if rank is not None else method.rank
     _check_names(values, square=both is not None)
     _check_lattice(values, setup)
-    return Request(values, {"N": 2, **inputs.defaults, "r": method.rank or 1})
+    return Request(values, {"N": 2, **inputs.defaults, "r": max(method.rank or 1, 2)})
 
 
 def _check_lattice(values: Mapping[str, Value], setup: Setup) -> None:
     lattice, name = setup.subject.lattice, setup.subject.name
+    if lattice != ANY_SIDES and not {"H", "W"} <= values.keys():
+        raise InputError(f"--input {setup.subject.inputs}: {name} takes images, expected H and W among the sizes")
     height, width = values.get("H"), values.get("W")
     if lattice.square and height != width:
         raise InputError(f"{height}x{width}: {name} takes square images; give one side for both with --resolution")

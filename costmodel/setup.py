@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from costmodel.methods import Method, Options
+from costmodel.methods import METHODS, Method, Options
 from costmodel.subjects import Subject
 from costmodel.training import Training
 
@@ -35,9 +35,18 @@ class Setup:
         self.method.check(self.options, self.training)
 
     @property
+    def tested(self) -> bool:
+        """Whether the tests compare its formulas with fresh traces; those of others are checked when they answer."""
+        return self.subject.tested and self._by_name
+
+    @property
+    def _by_name(self) -> bool:
+        return METHODS.get(self.method.name) is self.method
+
+    @property
     def identity(self) -> dict[str, Any] | None:
-        """Everything that decides the cost, as plain data; ``None`` for a model that is not known by name."""
-        if self.subject.identity is None:
+        """Everything that decides the cost, as plain data; ``None`` where it is code of the caller's."""
+        if self.subject.identity is None or not (self._by_name or self.method.identity):
             return None
         return {
             "subject": dict(self.subject.identity),

@@ -24,7 +24,7 @@ class Source:
     @property
     def versions(self) -> dict[str, str]:
         """Versions of the packages that decide the cost."""
-        return versions(self.setup.method.packages)
+        return versions((*self.setup.method.packages, *self.setup.subject.packages))
 
     def derivation(self, asked: Request, working: Callable[[], None] = lambda: None) -> Derivation:
         """Return the closed form for the region asked for: from memory, from disk, or by tracing.
@@ -70,6 +70,8 @@ class Source:
             if pinned in tried:
                 continue
             tried.append(pinned)
+            if isinstance(failure, TraceError) and not self._sides(asked).items() <= pinned.items():
+                continue  # what stops a trace at one rank stops it at all
             try:
                 made = derive(self.setup, asked.representative(), pinned, asked.band)
             except (LiftError, TraceError) as error:
@@ -99,7 +101,7 @@ class Source:
 
         Python code that branches on a size leaves no sign in a trace at another size.
         """
-        if self.setup.subject.tested:
+        if self.setup.tested:
             return True
         from costmodel.derive import holds
 

@@ -42,7 +42,8 @@ class Subject:
         period: its cost has a closed form in H and W at their multiples of this only; elsewhere H and W are held.
         identity: all there is to know about the model, as plain data; ``None`` for code of the caller's, which may
             change between two calls and is not cached on disk.
-        tested: whether the tests compare its formulas with fresh traces; those of others are checked when they answer.
+        tested: whether the tests compare its formulas with fresh traces.
+        packages: distributions beside torch and torchvision that it comes from.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Subject:
     period: int = 1
     identity: Mapping[str, Any] | None = None
     tested: bool = False
+    packages: tuple[str, ...] = ()
 
     @property
     def closed(self) -> Lattice:
@@ -104,12 +106,14 @@ def find(
         subject = _given(model)
     elif model.startswith(TIMM):
         subject = _from_timm(model.removeprefix(TIMM), classes)
-    elif ":" in model:
+    elif ":" in model or model.endswith(".py") or "/" in model:
         subject = _from_factory(_load(model), model)
     else:
         subject = named(model, classes, aux)
-    if aux and not isinstance(model, str):
+    if aux and not subject.tested:
         raise InputError("--aux: only models by name have auxiliary classifiers to switch on")
+    if classes != DEFAULT_CLASSES and subject.classes is None:
+        raise InputError(f"--classes {classes}: {subject.name} decides on its outputs itself")
     return replace(subject, inputs=spec) if spec else subject
 
 
@@ -155,7 +159,7 @@ def _inputs(row: Mapping[str, Any]) -> InputSpec:
 
 
 def _builder(make: Callable[[Point], nn.Module]) -> Callable[[str, Point], nn.Module]:
-    """Let a model be made on either device: on meta, its parameters take no memory at any moment if that can be had."""
+    """Let a model be made on either device: on meta, each parameter gives its memory back at once, if it can."""
 
     def build(device: str, point: Point) -> nn.Module:
         model = _made_on_meta(make, point) if device == "meta" else None
@@ -172,7 +176,10 @@ def _made_on_meta(make: Callable[[Point], nn.Module], point: Point) -> nn.Module
     try:
         with parameters_on_meta():
             return make(point)
-    except (NotImplementedError, RuntimeError):  # torch's two ways to say that a tensor has no data
+    except (NotImplementedError, RuntimeError, InputError) as error:
+        # NotImplementedError and RuntimeError are torch's two ways to say that a tensor has no data.
+        if isinstance(error, InputError) and not isinstance(error.__cause__, (NotImplementedError, RuntimeError)):
+            raise
         if max(point.H or 0, point.W or 0) > LARGEST_WITH_DATA:
             raise
         return None
@@ -187,16 +194,16 @@ def parameters_on_meta() -> Iterator[None]:
     """
     import torch
     from torch import nn
+    from torch.utils.weak import WeakIdKeyDictionary
 
     register = nn.Module.register_parameter
-    moved: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
+    moved = WeakIdKeyDictionary()
 
     def register_on_meta(self: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         if parameter is not None and parameter.device.type != "meta":
-            if id(parameter) not in moved:  # one parameter under two names stays one
-                there = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
-                moved[id(parameter)] = (parameter, there)
-            parameter = moved[id(parameter)][1]
+            if parameter not in moved:  # one parameter under two names stays one
+                moved[parameter] = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
+            parameter = moved[parameter]
         register(self, name, parameter)
 
     nn.Module.register_parameter = register_on_meta  # type: ignore[method-assign,assignment]  # no hook replaces one
@@ -215,7 +222,10 @@ def _from_timm(name: str, classes: int) -> Subject:
     if not timm.is_model(name.split(".")[0]):
         raise unknown("timm model", name, timm.list_models())
     arguments: dict[str, Any] = {"pretrained": False, "num_classes": classes}
-    config = timm.get_pretrained_cfg(name)
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError as error:  # a tag that the model does not have
+        raise InputError(f"model '{TIMM}{name}': {' '.join(str(error).split())}") from error
     channels, height, width = config.input_size if config else (3, 224, 224)
     # Models whose input size is fixed at construction say so; they take the resolution through their constructor.
     fixed = bool(config and config.fixed_input_size)
@@ -226,8 +236,8 @@ def _from_timm(name: str, classes: int) -> Subject:
         return made
 
     spec = InputSpec((TensorSpec((channels, "H", "W")),), {"H": height, "W": width})
-    identity = {"timm": name, "classes": classes, "version": timm.__version__}
-    return Subject(f"{TIMM}{name}", classes, _builder(make), spec, identity=identity)
+    identity = {"timm": name, "classes": classes}
+    return Subject(f"{TIMM}{name}", classes, _builder(make), spec, identity=identity, packages=("timm",))
 
 
 @contextmanager
@@ -240,7 +250,9 @@ def _imports() -> Iterator[None]:
 
 def _load(address: str) -> Callable[[], nn.Module]:
     """Import the factory at ``path/to/file.py:name`` or ``package.module:name``."""
-    place, _, attribute = address.rpartition(":")
+    place, colon, attribute = address.rpartition(":")
+    if not colon:
+        raise InputError(f"model '{address}': expected path/to/file.py:factory, a function that makes a module")
     try:
         with _imports():
             module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
@@ -263,31 +275,36 @@ def _load(address: str) -> Callable[[], nn.Module]:
 def _load_file(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"model file '{path}' cannot be read: expected path/to/file.py:factory")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"_{path.stem}_of_the_user"  # which stands in nobody's way
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None, "a .py file has a loader"
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    folder = str(path.parent.resolve())
-    sys.path.insert(0, folder)  # its own imports, as when it is run
+    sys.modules[name] = module
+    _importable(path.parent)
     try:
         spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(folder)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
+def _importable(folder: Path) -> None:
+    """Let the caller's modules import each other, when they are loaded and when their functions run."""
+    place = str(folder.resolve())
+    if place not in sys.path:
+        sys.path.append(place)
+
+
 def _load_module(name: str) -> Any:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
+    _importable(Path.cwd())
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and name.startswith(error.name):
             raise InputError(f"module '{name}' cannot be found: expected package.module:factory") from error
         raise
-    finally:
-        sys.path.remove(here)
 
 
 def _from_factory(factory: Callable[[], nn.Module], name: str) -> Subject:

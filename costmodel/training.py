@@ -58,7 +58,7 @@ class Training:
             ("dtype", self.dtype, PRECISIONS),
             ("autocast", self.autocast, AUTOCAST),
         ):
-            if value is not None and value not in accepted:
+            if value not in accepted and not (option == "autocast" and value is None):
                 raise unknown(option, str(value), accepted)
         if not isinstance(self.accumulate, int) or self.accumulate < 1:
             raise InputError(f"--accumulate {self.accumulate}: expected a positive integer")

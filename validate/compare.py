@@ -8,7 +8,7 @@ from typing import Any
 
 from costmodel.api import Estimate, answer
 from costmodel.contract import GROUPS, PHASES
-from costmodel.errors import InputError
+from costmodel.errors import CostModelError, InputError
 from costmodel.request import Request, numbers_only
 from costmodel.setup import Setup
 from costmodel.source import Source
@@ -99,7 +99,9 @@ def validate_cell(
     memory, flops = MemoryMeter(), FlopMeter()
     try:
         run(setup, point, flops, memory)
-    except (RuntimeError, MemoryError) as error:
+    except CostModelError:
+        raise
+    except Exception as error:  # whatever stops a real step
         reason = " ".join(str(error).split())
         raise InputError(f"the real step of {setup.label} at {dict(estimate.point)} fails: {reason}") from error
     rows = _flop_rows(estimate, flops) + _memory_rows(estimate, memory.peaks, memory.peak, "recorder")
@@ -110,7 +112,11 @@ def validate_cell(
     else:
         progress("real step under MemTracker")
         second, beside = SecondOpinion(), MemoryMeter()
-        run(setup, point, second, beside)
+        try:
+            run(setup, point, second, beside)
+        except Exception as error:  # the step itself has just run without it
+            notes.append(f"MemTracker left out: it fails, {type(error).__name__}: {' '.join(str(error).split())}")
+            return Comparison(estimate, tuple(rows), tuple(notes))
         disturbed = [group for group in GROUPS if beside.peaks[group] != memory.peaks[group]]
         if disturbed:
             shown = ", ".join(f"{group} {beside.peaks[group]:,} for {memory.peaks[group]:,}" for group in disturbed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -12,10 +12,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from costmodel.errors import InputError
 from validate.measure import CellSpec, measure_for
 
 Record = Mapping[str, Any]
-"""``{"cell": key, "measured": {...}, "seconds": ...}``, or ``{"cell": key, "failed": reason}``; with ``versions``."""
+"""``{"cell": key, "measured": {...}, "seconds": ...}``, or ``refused`` or ``failed``: reason; with ``versions``."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class Journal:
     versions: Mapping[str, str]
 
     def load(self) -> dict[str, Record]:
-        """Return the records of these versions by cell; of several, the last."""
+        """Return the records of these versions by cell, of several the last; what failed is to be tried again."""
         found: dict[str, Record] = {}
         with suppress(FileNotFoundError), self.path.open(encoding="utf-8") as lines:
             for line in lines:
                 with suppress(ValueError, KeyError, TypeError):
                     record = json.loads(line)
-                    if record["versions"] == self.versions:
+                    if record["versions"] == self.versions and "failed" not in record:
                         found[record["cell"]] = record
         return found
 
@@ -45,16 +46,19 @@ class Journal:
         """Write a record down for good.
 
         Raises:
-            OSError: when the file cannot be written.
+            InputError: when the file cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({**record, "versions": dict(self.versions)}) + "\n"
-        with self.path.open("a+b") as file:
-            if file.tell() and not _ends_a_line(file):
-                line = "\n" + line  # after a line that was cut off
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a+b") as file:
+                if file.tell() and not _ends_a_line(file):
+                    line = "\n" + line  # after a line that was cut off
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InputError(f"journal {self.path} cannot be written: {error.strerror or error}") from error
 
 
 def _ends_a_line(file: Any) -> bool:
@@ -62,16 +66,13 @@ def _ends_a_line(file: Any) -> bool:
     return bool(file.read(1) == b"\n")
 
 
-def run_cells(
-    cells: Iterable[CellSpec], journal: Journal, jobs: int, started: Callable[[CellSpec], None] = lambda _: None
-) -> Iterator[tuple[CellSpec, Record]]:
+def run_cells(cells: Iterable[CellSpec], journal: Journal, jobs: int) -> Iterator[tuple[CellSpec, Record]]:
     """Measure cells that the journal does not have yet, and yield each with its record as it is finished.
 
     Args:
         cells: what to measure, in order.
         journal: where finished cells are read from and written to.
         jobs: how many processes run at a time; the cores are shared out among them.
-        started: told of each cell that starts.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(["validate.preload"])
@@ -85,7 +86,6 @@ def run_cells(
                 if spec.key in known:
                     yield spec, known[spec.key]
                     continue
-                started(spec)
                 receiver, sender = context.Pipe(duplex=False)
                 process = context.Process(target=measure_for, args=(spec, sender, threads), daemon=True)
                 process.start()

@@ -10,6 +10,7 @@ from typing import Any
 
 from costmodel import subjects
 from costmodel.contract import DEFAULT_CLASSES, PHASES, Point
+from costmodel.errors import InputError
 from costmodel.methods import Options, find
 from costmodel.setup import Setup
 from costmodel.training import Training
@@ -74,12 +75,14 @@ def measure(setup: Setup, point: Point) -> dict[str, int]:
 
 
 def measure_for(spec: CellSpec, answer: Any, threads: int) -> None:
-    """Measure a cell and send ``{"measured": ..., "seconds": ...}`` or ``{"failed": reason}`` through a pipe."""
+    """Measure a cell and send ``{"measured": ..., "seconds": ...}``, ``{"refused": ...}`` or ``{"failed": ...}``."""
     import torch
 
     torch.set_num_threads(threads)
     start = perf_counter()
     try:
         answer.send({"measured": measure(spec.setup, spec.at), "seconds": round(perf_counter() - start, 2)})
+    except InputError as error:
+        answer.send({"refused": str(error)})
     except Exception as error:  # whatever stops a real step is a result
         answer.send({"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"})

@@ -16,6 +16,7 @@ from costmodel.errors import CostModelError, InputError
 from costmodel.formula import PEAK
 from costmodel.request import request
 from costmodel.source import Source
+from costmodel.subjects import model_table
 from validate.matrix import Journal, Record, run_cells
 from validate.measure import CellSpec
 from validate.suite import cells
@@ -34,7 +35,8 @@ class Row:
 
     Attributes:
         spec: the cell.
-        verdict: ``equal``, ``differs: `` the numbers that do, ``not run: `` or ``failed: `` the reason.
+        verdict: ``equal``, or with more after a colon: ``differs`` (the numbers that do), ``not run`` (its peak is too
+            large), ``refused`` (by the method, before anything is run) or ``failed`` (the reason).
         numbers: how many numbers were compared.
         predicted, measured: peak bytes, ``None`` where there is none.
         seconds: of the real step, its instruments included.
@@ -75,7 +77,7 @@ class SuiteTable:
     @property
     def equal(self) -> bool:
         """Whether every cell that was run is equal, and none failed."""
-        return all(row.verdict == EQUAL or row.verdict.startswith("not run") for row in self.rows)
+        return all(row.verdict.split(":")[0] in (EQUAL, "not run", "refused") for row in self.rows)
 
     @property
     def summary(self) -> str:
@@ -116,11 +118,12 @@ def validate_suite(name: str, model: str | None, folder: Path, jobs: int, say: S
     Raises:
         InputError: for a suite or a model that is not known, or a folder that cannot be written.
     """
-    planned = [spec for spec in cells(name) if model in (None, spec.model)]
+    known = model_table().get(model or "", {}).get("alias_of")
+    planned = [spec for spec in cells(name) if model is None or spec.model in (model, known)]
     if not planned:
         raise InputError(f"suite '{name}' has no cell of model '{model}'")
     journal = Journal(folder / f"{name}.jsonl", versions(PACKAGES))
-    predictions: dict[str, dict[str, int] | str] = {}
+    predictions: dict[str, dict[str, int] | CostModelError] = {}
     records: dict[str, Record] = {}
 
     def fitting() -> Iterator[CellSpec]:
@@ -131,20 +134,20 @@ def validate_suite(name: str, model: str | None, folder: Path, jobs: int, say: S
             say(f"{spec.model} {spec.method}", len(records), len(planned))
             yield spec
 
-    try:
-        for spec, record in run_cells(fitting(), journal, jobs):
-            records[spec.key] = record
-            say(f"{spec.model} {spec.method}", len(records), len(planned))
-    except OSError as error:
-        raise InputError(f"--output {folder}: cannot be written: {error.strerror or error}") from error
+    for spec, record in run_cells(fitting(), journal, jobs):
+        records[spec.key] = record
+        say(f"{spec.model} {spec.method}", len(records), len(planned))
     rows = tuple(_row(spec, predictions[spec.key], records.get(spec.key)) for spec in planned)
     table = SuiteTable(name, rows, journal.versions)
     if model is None:
-        write(table, folder)
+        try:
+            write(table, folder)
+        except OSError as error:
+            raise InputError(f"--output {folder} cannot be written: {error.strerror or error}") from error
     return table
 
 
-def _predictions(planned: list[CellSpec]) -> Iterator[tuple[CellSpec, dict[str, int] | str]]:
+def _predictions(planned: list[CellSpec]) -> Iterator[tuple[CellSpec, dict[str, int] | CostModelError]]:
     """Yield each cell with its formula's numbers, or with the reason why it has none."""
     source: Source | None = None
     for spec in planned:
@@ -156,10 +159,10 @@ def _predictions(planned: list[CellSpec]) -> Iterator[tuple[CellSpec, dict[str, 
             asked = request(setup, rank=spec.point.get("r"), batch=spec.point["N"], **sizes)
             yield spec, source.derivation(asked).formula.evaluate(spec.point)
         except CostModelError as error:
-            yield spec, str(error)
+            yield spec, error
 
 
-def _row(spec: CellSpec, predicted: dict[str, int] | str, record: Record | None) -> Row:
+def _row(spec: CellSpec, predicted: dict[str, int] | CostModelError, record: Record | None) -> Row:
     if record is None:
         assert isinstance(predicted, dict)
         needed = predicted[PEAK] / 2**30
@@ -168,12 +171,12 @@ def _row(spec: CellSpec, predicted: dict[str, int] | str, record: Record | None)
         )
     measured = record.get("measured")
     seconds = record.get("seconds")
-    if isinstance(predicted, str):
-        agreed = measured is None
-        verdict = f"not run: refused alike: {predicted}" if agreed else f"failed: no estimate: {predicted}"
+    if isinstance(predicted, CostModelError):
+        refused = isinstance(predicted, InputError) and "refused" in record
+        verdict = f"refused: {predicted}" if refused else f"failed: no estimate: {predicted}"
         return Row(spec, verdict, 0, None, measured and measured[PEAK], seconds)
     if measured is None:
-        return Row(spec, f"failed: {record['failed']}", 0, predicted[PEAK], None, None)
+        return Row(spec, f"failed: {record.get('failed') or record['refused']}", 0, predicted[PEAK], None, None)
     wrong = [f"{name} {predicted[name]} for {value}" for name, value in measured.items() if predicted[name] != value]
     verdict = f"differs: {'; '.join(wrong)}" if wrong else EQUAL
     return Row(spec, verdict, len(measured), predicted[PEAK], measured[PEAK], seconds)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LINEAR, CONVOLUTION = "Linear", "Conv2d"
 _LORA = (LINEAR, CONVOLUTION, "Conv1d", "Conv3d", "Embedding")
 _IA3 = (LINEAR, CONVOLUTION, "Conv3d")
+_LINEAR_ONLY = ("vera", "adalora")
 _LYCORIS = (LINEAR, CONVOLUTION, "Conv1d")
 Settings = dict[str, Any]
 
@@ -96,29 +97,36 @@ def _adapt(
     if head:
         chosen["modules_to_save"] = [head]
     if options.targets is None:
-        chosen["target_modules"] = _targets(model, kinds, head)
+        names = _default_names(model, kinds, head)
     else:
-        chosen["target_modules"] = _any_of(_matching(model, options.targets, supported))
-    made = getattr(peft, config)(**chosen)
-    _refuse_dilated(model, made)
-    return wrap(model, made, rank)
+        names = _matching(model, options.targets, supported)
+    for pattern in dict(options.rank_pattern):
+        if not any(re.match(rf"(.*\.)?({pattern})$", name) for name in names):  # peft's own rule
+            raise InputError(f"--rank-pattern {pattern}: matches none of the targets, such as '{names[-1]}'")
+    chosen["target_modules"] = _any_of(names)
+    return wrap(model, getattr(peft, config)(**chosen), rank)
 
 
 def _refuse_dilated(model: nn.Module, config: Any) -> None:
     """Refuse what would fail in the step: peft's LoRA leaves a convolution's dilation out of its factor."""
     if config.peft_type.value != "LORA":
         return
+    targets = config.target_modules
     for name, module in model.named_modules():
         dilation = getattr(module, "dilation", 1)
-        if re.fullmatch(config.target_modules, name) and dilation not in (1, (1,), (1, 1), (1, 1, 1)):
+        if isinstance(targets, str):
+            targeted = re.fullmatch(targets, name) is not None
+        else:
+            targeted = any(f".{name}".endswith(f".{target}") for target in targets or ())
+        if targeted and dilation not in (1, (1,), (1, 1), (1, 1, 1)):
             raise InputError(
                 f"peft's low-rank factor leaves the dilation {dilation} of '{name}' out, so the step would fail: "
                 "choose other layers with --targets"
             )
 
 
-def _targets(model: nn.Module, kinds: tuple[str, ...], head: str | None) -> str:
-    """Return a regular expression that matches the default targets outside the head, if that is trained in full.
+def _default_names(model: nn.Module, kinds: tuple[str, ...], head: str | None) -> list[str]:
+    """Name the default targets, outside the head if that is trained in full.
 
     Raises:
         InputError: when there are none.
@@ -126,7 +134,7 @@ def _targets(model: nn.Module, kinds: tuple[str, ...], head: str | None) -> str:
     names = [name for name in default_targets(model, kinds) if not head or name.split(".")[0] != head]
     if not names:
         raise InputError(f"{type(model).__name__} has no layer to adapt: expected {' or '.join(kinds)}")
-    return _any_of(names)
+    return names
 
 
 def _any_of(names: list[str]) -> str:
@@ -160,6 +168,7 @@ def wrap(model: nn.Module, config: Any, rank: int | None) -> nn.Module:
     """
     from costmodel.compat import careful_imports
 
+    _refuse_dilated(model, config)
     with careful_imports():
         import peft
 
@@ -183,17 +192,20 @@ def _refusal(error: Exception, config: Any, rank: int | None) -> str:
 def from_config(config: Any) -> Method:
     """Return the method of a peft configuration object, which is copied.
 
-    Its rank is the configuration's ``r``, where it has one. Without ``target_modules`` it gets the default targets.
+    LoRA, LoHa, LoKr and VeRA have their ``r`` as the rank. The others are costed as they are configured: their ``r`` is
+    no rank of a factor (AdaLoRA starts from ``init_r``, HRA does ``r`` reflections one after another). Without
+    ``target_modules`` it gets the default targets of the method by that name, or every Linear and ungrouped Conv2d.
     """
     name = type(config).__name__.removesuffix("Config").lower()
-    r = getattr(config, "r", None)
+    ranked = name in ("lora", "loha", "lokr", "vera")
+    kinds = (LINEAR,) if name in _LINEAR_ONLY else (LINEAR, CONVOLUTION)
 
     def adapt(model: nn.Module, rank: int | None, _options: Options) -> nn.Module:
         own = deepcopy(config)
         if rank is not None:
             own.r = rank
         if getattr(own, "target_modules", "none to set") is None:
-            own.target_modules = _targets(model, (LINEAR, CONVOLUTION), None)
+            own.target_modules = _any_of(_default_names(model, kinds, None))
         return wrap(model, own, rank)
 
     settings = {key: sorted(value) if isinstance(value, set) else value for key, value in config.to_dict().items()}
@@ -202,9 +214,9 @@ def from_config(config: Any) -> Method:
         "what the peft configuration adds",
         f"peft {type(config).__name__}",
         adapt,
-        rank=r if isinstance(r, int) and r > 0 else None,
+        rank=config.r if ranked else None,
         packages=("peft",),
-        splits="r" if isinstance(r, int) else "",
+        splits="r" if ranked else "",
         identity=repr(sorted(settings.items())),
     )
 

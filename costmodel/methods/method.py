@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ class Options:
     Attributes:
         targets: regular expression over module names; the layers it matches in full get adapters.
         alpha: numerator of the adapters' scaling; it is a number in the step and changes no cost.
-        rank_pattern: (regular expression over module names, rank) for layers with a rank of their own.
+        rank_pattern: regular expression over module names to rank, for layers with a rank of their own: pairs or a
+            mapping, as in peft.
         train_head: whether the head is trained in full beside the adapters (peft's ``modules_to_save``).
         update_gap: GaLore's T, optimizer steps between two projections.
         projection: GaLore's ``proj_type``.
@@ -34,7 +35,7 @@ class Options:
 
     targets: str | None = None
     alpha: int | None = None
-    rank_pattern: tuple[tuple[str, int], ...] = ()
+    rank_pattern: Mapping[str, int] | tuple[tuple[str, int], ...] = ()
     train_head: bool = False
     update_gap: int = UPDATE_GAP
     projection: str = "std"
@@ -43,6 +44,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.projection not in PROJECTIONS:
             raise unknown("projection", str(self.projection), PROJECTIONS)
+        if self.update_gap < 1:
+            raise InputError(f"--update-gap {self.update_gap}: expected a positive integer")
+        object.__setattr__(self, "rank_pattern", tuple(dict(self.rank_pattern).items()))
 
     @property
     def given(self) -> dict[str, Any]:
@@ -60,7 +64,7 @@ class Options:
         for name, value in self.given.items():
             flag = f"--{name.replace('_', '-')}"
             if name == "rank_pattern":
-                for pattern, rank in value:
+                for pattern, rank in dict(value).items():
                     words += [flag, f"{pattern}={rank}"]
             else:
                 words += [flag] if value is True else [flag, str(value)]

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.utils._pytree import tree_leaves
 
 _READ_VALUE = "aten._local_scalar_dense.default"
@@ -44,6 +44,17 @@ def has_values(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
     dtype = kwargs.get("dtype")
     whole = not dtype.is_floating_point if dtype else not any(isinstance(number, float) for number in numbers)
     return packet in _MAKERS and whole and size <= _VALUES_UP_TO
+
+
+def largest_number(numbers: torch.Tensor) -> int | None:
+    """Return the largest of numbers that are looked up in a table, ``None`` where they have no values here.
+
+    The CPU checks that a table has that many rows; shape kernels do not.
+    """
+    if isinstance(numbers, FakeTensor) or numbers.device.type != "cpu" or not numbers.numel():
+        return None
+    with unset_fake_temporarily():
+        return int(numbers.max())
 
 
 def as_on_cpu(name: str, args: tuple[Any, ...], result: Any) -> Any:

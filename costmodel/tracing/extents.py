@@ -174,6 +174,8 @@ def _slice(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
     (x, out), (y, other) = _spatial(a), _spatial(b)
     dim, step = _filled(a, (None, 0, None, None, 1))[1], _filled(a, (None, 0, None, None, 1))[4]
     source, made = (x.shape[dim], y.shape[dim]), (out.shape[dim], other.shape[dim])
+    if source[0] == source[1] and made[0] != made[1]:
+        reader.cut(source[0], made)
     if source[0] == source[1] or made[0] == made[1] or source == made:
         return
     (start, end), (other_start, other_end) = _bounds(a, source[0]), _bounds(b, source[1])

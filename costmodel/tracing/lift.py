@@ -37,6 +37,7 @@ class LiftedStep:
         samples: number of events before each sampling instant.
         sizes: named sizes by key.
         input_bytes: bytes of the input batch.
+        limits: the largest value of an axis that tables of positions allow.
         guessed: whether a size was taken to be what it looks like, so that the result has to be checked elsewhere.
     """
 
@@ -45,6 +46,7 @@ class LiftedStep:
     samples: list[int]
     sizes: dict[str, Size]
     input_bytes: Polynomial
+    limits: dict[str, int]
     guessed: bool
 
 
@@ -97,8 +99,25 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
         samples=[call.events for call in kept],
         sizes=reader.sizes,
         input_bytes=reader.read((generic.input_bytes, corner.input_bytes), "the input"),
+        limits=_limits(reader, generic, corner),
         guessed=reader.guessed,
     )
+
+
+def _limits(reader: Reader, generic: StepRecord, corner: StepRecord) -> dict[str, int]:
+    """Return how long a text may be: tables of positions have a number of rows, and are cut to the length of a text.
+
+    Raises:
+        LiftError: when the numbers looked up grow otherwise than by one with each token.
+    """
+    limits = [reader.longest] if reader.longest else []
+    for (rows, largest), (_, other) in zip(generic.lookups, corner.lookups, strict=True):
+        if largest == other:
+            continue
+        if largest - other != generic.base["S"] - corner.base["S"]:
+            raise LiftError(f"the largest number looked up is {largest} at {generic.base} and {other} at {corner.base}")
+        limits.append(generic.base["S"] + rows - 1 - largest)
+    return {"S": min(limits)} if limits else {}
 
 
 def _first_change(calls: list[OpCall]) -> str:

@@ -16,10 +16,13 @@ from costmodel.tracing.record import OpCall, StepRecord, StorageEvent, TensorRef
 ITEMSIZE = {
     "float32": 4,
     "float64": 8,
+    "complex64": 8,
+    "complex128": 16,
     "float16": 2,
     "bfloat16": 2,
     "int64": 8,
     "int32": 4,
+    "int16": 2,
     "uint8": 1,
     "int8": 1,
     "bool": 1,
@@ -34,6 +37,7 @@ class Reader:
     Attributes:
         sizes: the named sizes by key.
         may_saturate: whether a rank may meet the side of a matrix: in the optimizer only.
+        longest: the largest S that a table cut to the length of the text allows.
         guessed: whether a size was taken to be what it looks like; then the formula has to prove itself elsewhere.
     """
 
@@ -43,6 +47,7 @@ class Reader:
         self.sizes: dict[str, Size] = {}
         self.guessed = False
         self.may_saturate = False
+        self.longest: int | None = None
         self._known: dict[Pair, Polynomial] = {}
         self._atoms: dict[Pair, Polynomial] = {}
         self._extents: dict[Pair, Affine] = {}
@@ -101,6 +106,9 @@ class Reader:
         if made[0] == made[1]:
             return
         total = Polynomial.total(self.read(part, where) for part in parts)
+        varying = [part for part in parts if part[0] != part[1]]
+        if len(varying) == 1 and varying[0] in self._extents:
+            self._extents.setdefault(made, self._extents[varying[0]].plus(made[0] - varying[0][0]))
         if self._square and (tokens := _tokens(total, self.sizes)):
             self.sizes[tokens.key] = tokens
             total = Polynomial.symbol(tokens.key)
@@ -111,6 +119,13 @@ class Reader:
         if made[0] != made[1]:
             self.read(made, where)
             self.guessed = True
+
+    def cut(self, table: int, made: Pair) -> None:
+        """Note that a table of fixed size is cut to a length."""
+        extent = self._extents.get(made)
+        if extent and extent.scale == 1 and extent.size.axis == "S" and extent.size.divisor == 1:
+            rows = table - extent.size.offset
+            self.longest = min(rows, self.longest or rows)
 
     # -- values ------------------------------------------------------------------------------------------------------
 
@@ -174,6 +189,8 @@ class Reader:
     def nbytes(self, a: StorageEvent, b: StorageEvent, views: tuple[TensorRef, TensorRef]) -> Polynomial:
         """Read the bytes of a new storage, by the first tensor over it where that fills it."""
         left, right = views
+        if left.dtype not in ITEMSIZE:
+            raise LiftError(f"a tensor of {left.dtype}: no size of an element is known")
         itemsize = ITEMSIZE[left.dtype]
         if (a.nbytes, b.nbytes) == (itemsize * product(left.shape), itemsize * product(right.shape)):
             return Polynomial.of(itemsize * self._tensor(left, right, "a storage").numel)

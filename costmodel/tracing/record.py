@@ -74,6 +74,7 @@ class StepRecord:
         events: storage events in order; the first ``setup`` of them are parameters and buffers.
         owners: storage number to name, for parameters, buffers and the input.
         input_bytes: bytes of the input batch, which is in no group.
+        lookups: for each embedding of known numbers, rows of the table and the largest number.
     """
 
     base: dict[str, int]
@@ -82,6 +83,7 @@ class StepRecord:
     setup: tuple[TensorRef, ...]
     owners: dict[int, str] = field(repr=False)
     input_bytes: int
+    lookups: tuple[tuple[int, int], ...] = ()
 
 
 def tensors(value: Any) -> Iterator[TensorRef]:

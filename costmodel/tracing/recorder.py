@@ -14,7 +14,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from costmodel.errors import PathDiffersError
-from costmodel.tracing.cpu import as_on_cpu, has_values, value_read
+from costmodel.tracing.cpu import as_on_cpu, has_values, largest_number, value_read
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef
 
@@ -51,6 +51,7 @@ class Recorder(TorchDispatchMode):
         self.events: list[StorageEvent] = []
         self.setup: list[TensorRef] = []
         self.owners: dict[int, str] = {}
+        self.lookups: list[tuple[int, int]] = []
         self.phase = "forward"
         self.step = 0
         self._watches: dict[int, _StorageWatch] = {}
@@ -126,6 +127,10 @@ class Recorder(TorchDispatchMode):
         ref_args = tuple([self._describe(value) for value in args])
         ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()} if kwargs else {}
         module = self._current_module(ref_args)
+        if name == "aten.embedding.default" and (largest := largest_number(args[1])) is not None:
+            if largest >= args[0].shape[0]:
+                raise IndexError(f"number {largest} is looked up in a table of {args[0].shape[0]} rows")
+            self.lookups.append((args[0].shape[0], largest))
         result: Any = value_read(name, self.phase)
         if result is None and self._memo.fake and has_values(func, args, kwargs or {}):
             with unset_fake_temporarily():

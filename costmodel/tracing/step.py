@@ -159,6 +159,7 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
         setup=tuple(recorder.setup),
         owners=recorder.owners,
         input_bytes=sum(tensor.nbytes for tensor in given.tensors),
+        lookups=tuple(recorder.lookups),
     )
 
 
@@ -261,5 +262,8 @@ def _smallest_square(model: nn.Module, setup: Setup, point: Point) -> int | None
         return True
 
     sides = range(1, _LARGEST_TRIED + 1)
-    found = bisect_left(sides, True, key=accepts)
+    try:
+        found = bisect_left(sides, True, key=accepts)
+    except (RuntimeError, ValueError):  # one size only is right for this model, and it is not known which
+        return None
     return sides[found] if found < len(sides) else None

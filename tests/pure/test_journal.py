@@ -41,9 +41,9 @@ def test_records_of_other_versions_are_not_read(tmp_path: Path) -> None:
 
 def test_what_the_journal_has_is_not_measured_again(tmp_path: Path) -> None:
     journal = filled(tmp_path / "journal")
-    started: list[CellSpec] = []
-    found = list(run_cells(SPECS, journal, jobs=2, started=started.append))
-    assert started == []
+    before = journal.path.read_bytes()
+    found = list(run_cells(SPECS, journal, jobs=2))
+    assert journal.path.read_bytes() == before
     assert [(spec, record["measured"]["memory.peak"]) for spec, record in found] == list(
         zip(SPECS, (1, 2, 3), strict=True)
     )
@@ -54,3 +54,11 @@ def test_lines_that_are_no_records_are_passed_over(tmp_path: Path, text: str) ->
     journal = filled(tmp_path / "journal")
     journal.path.write_text(text + journal.path.read_text())
     assert len(journal.load()) == 3
+
+
+def test_what_failed_is_tried_again(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "journal")
+    journal.append({"cell": "killed", "failed": "the process ended with status -9"})
+    journal.append({"cell": "refused", "refused": "a reason that stays"})
+    assert "killed" not in journal.load()
+    assert "refused" in journal.load()
