@@ -29,16 +29,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.distributed._tools.mem_tracker import MemTracker
 
 from costmodel.api import setup_of
 from costmodel.contract import RANK_BANDS, Point
 from costmodel.derive import derive
 from costmodel.methods import PAPER
-from costmodel.protocol import adapted_model, optimizer_of
+from costmodel.protocol import adapted_model, batch, optimizer_of, two_steps
 from costmodel.request import request
 from costmodel.setup import Setup
 from costmodel.source import Source
+from costmodel.tracing.step import make_fake
 from validate.instruments import SecondOpinion
 
 
@@ -48,42 +48,27 @@ def seconds(work: Callable[[], Any]) -> float:
     return perf_counter() - start
 
 
-def protocol(model: nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor, tracker: Any) -> None:
-    """Both steps, exactly as the contract has them, under a tracker or none."""
+def both_steps(setup: Setup, point: Point, model: nn.Module, tracker: SecondOpinion | None = None) -> float:
+    """Seconds of both steps, exactly as the contract has them, under a tracker or none."""
+    optimizer = optimizer_of(model, setup, point)
+    given = batch(setup, point, torch.empty)
+    if tracker:
+        tracker.attach(model, optimizer, given.tensors)
     with tracker or nullcontext():
-        for _ in range(2):
-            loss = model(batch).sum()
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if isinstance(tracker, MemTracker):
-                tracker.reset_mod_stats()
+        return seconds(lambda: two_steps(model, optimizer, given, setup, tracker.phase if tracker else lambda *_: None))
 
 
 def on_fake_tensors(setup: Setup, point: Point) -> float:
     """Seconds of both steps under MemTracker (guarded for frozen parameters) and FakeTensorMode."""
     model = adapted_model(setup, point, "meta")
     with FakeTensorMode():
-        for module in model.modules():
-            for name, parameter in list(module._parameters.items()):
-                if parameter is not None:
-                    fake = torch.empty(parameter.shape, dtype=parameter.dtype)
-                    module._parameters[name] = nn.Parameter(fake, requires_grad=parameter.requires_grad)
-            for name, buffer in list(module._buffers.items()):
-                if buffer is not None:
-                    module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
-        optimizer = optimizer_of(model, setup, point)
-        batch = torch.empty(point.N, 3, point.H, point.W)
-        tracker = SecondOpinion()
-        tracker.track_external(model, optimizer)
-        return seconds(lambda: protocol(model, optimizer, batch, tracker))
+        make_fake(model)
+        return both_steps(setup, point, model, SecondOpinion())
 
 
 def for_real(setup: Setup, point: Point) -> float:
-    model = adapted_model(setup, point, "cpu")
-    optimizer = optimizer_of(model, setup, point)
-    batch = torch.randn(point.N, 3, point.H, point.W)
-    return seconds(lambda: protocol(model, optimizer, batch, None))
+    """Seconds of both steps on real tensors."""
+    return both_steps(setup, point, adapted_model(setup, point, "cpu"))
 
 
 def row(model: str, method: str) -> list[str]:

@@ -123,7 +123,7 @@ def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
                 "with a workspace that no shape kernel knows; nn.RNN, nn.GRU and nn.LSTMCell can be traced"
             )
     if memo.fake:
-        _make_fake(model)
+        make_fake(model)
     return model
 
 
@@ -179,7 +179,7 @@ def _fake_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tens
         return some_tensor(shape, dtype=dtype)
 
 
-def _make_fake(model: nn.Module) -> None:
+def make_fake(model: nn.Module) -> None:
     """Replace meta parameters and buffers by fake tensors on the CPU; one under two names stays one.
 
     peft cannot be applied to fake parameters, so they are made fake afterwards.

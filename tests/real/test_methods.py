@@ -39,8 +39,11 @@ def test_galores_full_projection_on_a_model_with_depthwise_convolutions() -> Non
 CONFIGS = {
     "loha": lambda: peft.LoHaConfig(r=3, alpha=3),
     "rslora on some layers": lambda: peft.LoraConfig(r=3, use_rslora=True, target_modules=["conv1", "fc"], bias="all"),
-    "olora": lambda: peft.LoraConfig(r=4, lora_dropout=0.1),
-    "boft": lambda: peft.OFTConfig(r=8, oft_block_size=0, target_modules=["fc"]),
+    "with dropout": lambda: peft.LoraConfig(r=4, lora_dropout=0.1),
+    "oft by blocks": lambda: peft.OFTConfig(r=0, oft_block_size=4, target_modules=["fc"]),
+    "hra": lambda: peft.HRAConfig(r=2, target_modules=["fc"]),
+    "vera": lambda: peft.VeraConfig(r=2),
+    "adalora": lambda: peft.AdaLoraConfig(init_r=4, target_r=2, total_step=10),
 }
 
 
@@ -94,3 +97,25 @@ def test_alpha_changes_no_cost() -> None:
     plain, scaled = (costmodel.estimate("resnet18", "lora", options=Options(alpha=alpha)) for alpha in (None, 64))
     assert plain.memory == scaled.memory
     assert plain.flops == scaled.flops
+
+
+def test_a_method_of_the_callers_own_is_not_taken_for_another_of_its_name() -> None:
+    def head(model: nn.Module, _rank: object, _options: object) -> nn.Module:
+        model.requires_grad_(False)
+        model.fc.requires_grad_(True)
+        return model
+
+    own = {adapt: costmodel.Method("bn_head", "", "", adapt) for adapt in (head, lambda model, *_: model)}
+    peaks = [costmodel.estimate("resnet18", method).memory["peak"] for method in own.values()]
+    assert peaks == [costmodel.estimate("resnet18", name).memory["peak"] for name in ("bn_head", "fft")]
+
+
+def test_dilated_targets_of_a_configuration_object_are_refused() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2))
+    with pytest.raises(costmodel.InputError, match="dilation"):
+        costmodel.estimate(net, peft.LoraConfig(r=2, target_modules=["0"]))
+
+
+def test_a_rank_pattern_that_matches_nothing_is_refused() -> None:
+    with pytest.raises(costmodel.InputError, match=r"--rank-pattern layer9: matches none of the targets"):
+        costmodel.estimate("resnet18", "lora", options=Options(rank_pattern={"layer9": 8}))

@@ -35,6 +35,18 @@ class Looks(nn.Module):
         return x
 
 
+class Measured(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.scale = float(self.conv.weight.std())
+
+    def forward(self, x):
+        import helper  # found when it runs, too
+
+        return self.conv(x) * self.scale
+
+
 net = make_net()
 number = 5
 
@@ -72,6 +84,10 @@ def test_a_model_that_cannot_be_traced_names_the_line(net: str) -> None:
         costmodel.estimate("net_of_mine:Looks")
 
 
+def test_a_constructor_that_reads_its_parameters(net: str) -> None:
+    assert wrong_numbers("./net_of_mine.py:Measured", "fft", batch=2, height=40, width=51) == []
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -81,6 +97,8 @@ def test_a_model_that_cannot_be_traced_names_the_line(net: str) -> None:
         ("no_such_module:f", "module 'no_such_module' cannot be found"),
         ("./nothing.py:f", "model file 'nothing.py' cannot be read"),
         ("timm:nothing_like_it", "unknown timm model 'nothing_like_it'"),
+        ("timm:resnet10t.bogus", "Invalid pretrained tag"),
+        ("./net_of_mine.py", "expected path/to/file.py:factory"),
     ],
 )
 def test_what_cannot_be_found_is_said(net: str, address: str, words: str) -> None:
@@ -107,11 +125,30 @@ def test_text_models(model: str, inputs: str, method: str) -> None:
 
 def test_tokens_stay_symbolic() -> None:
     estimate = costmodel.estimate(BERT[0], "lora", inputs=BERT[1], length="S", batch="N", rank="r")
-    assert estimate.domain["S"].startswith("S >= ")
+    assert estimate.domain["S"] == "2 <= S <= 512"  # its table of positions
     for N, S, r in ((1, 19, 2), (5, 33, 8)):
         fixed = costmodel.estimate(BERT[0], "lora", inputs=BERT[1], length=S, batch=N, rank=r)
         assert estimate.at(N=N, S=S, r=r).memory == fixed.memory
         assert wrong_numbers(BERT[0], "lora", inputs=BERT[1], length=S, batch=N, rank=r) == []
+
+
+def test_a_text_ends_where_the_table_of_positions_does() -> None:
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.places = nn.Embedding(20, 8), nn.Embedding(150, 8)
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return self.words(tokens) + self.places(torch.arange(tokens.shape[1]))
+
+    assert costmodel.estimate(Positions(), inputs="S:int64", length="S").domain["S"] == "2 <= S <= 150"
+    assert wrong_numbers(Positions(), "fft", inputs="S:int64", length=150) == []
+    with pytest.raises(costmodel.TraceError, match="number 150 is looked up in a table of 150 rows"):
+        costmodel.estimate(Positions(), inputs="S:int64", length=151)
+
+
+def test_a_causal_model_stays_symbolic_for_one_text() -> None:
+    assert costmodel.estimate(LLAMA[0], inputs=LLAMA[1], length="S").domain == {"S": "S >= 2"}
 
 
 def test_cross_entropy_over_tokens() -> None:
@@ -162,6 +199,7 @@ def test_an_auxiliary_head_is_off_unless_asked_for() -> None:
         ("vit_b_16", (225, 225), "16"),
         ("vit_b_16", (224, 240), "square"),
         ("maxvit_t", (225, 225), "224"),
+        ("mvit_v2_s", (200, 200), "224x224 only"),
         ("inception_v3", (60, 60), "75x75 is the smallest square it accepts"),
     ],
 )

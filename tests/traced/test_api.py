@@ -35,6 +35,18 @@ def test_at_another_point(estimate: costmodel.Estimate) -> None:
     assert estimate.at().memory == estimate.memory
 
 
+def test_at_another_resolution() -> None:
+    square = costmodel.estimate("resnet18", resolution="S")
+    assert square.at(N=8).symbolic == {"H": "S", "W": "S"}
+    assert square.at(resolution=96).memory == costmodel.estimate("resnet18", resolution=96).memory
+    assert costmodel.estimate("vit_b_32").at(resolution=64).point["W"] == 64
+
+
+def test_micro_batches_do_not_multiply_the_grouped_convolutions() -> None:
+    thrice = costmodel.estimate("mobilenet_v3_small", training=costmodel.Training(accumulate=3))
+    assert thrice.grouped_convolutions == costmodel.estimate("mobilenet_v3_small").grouped_convolutions == 11
+
+
 def test_at_refuses_what_estimate_refuses(estimate: costmodel.Estimate) -> None:
     with pytest.raises(costmodel.InputError, match="--rank 0"):
         estimate.at(r=0)

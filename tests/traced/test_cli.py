@@ -41,6 +41,11 @@ BAD = {
     "validate": "which model?",
     "validate resnet18 --batch N": "--batch N: the real step needs a number",
     "validate alexnet --suite paper": "suite 'paper' has no cell of model 'alexnet'",
+    "validate --suite paper --method lora": "--suite paper excludes --method",
+    "estimate vit_b_16 --input S:int64": "--input S:int64: vit_b_16 takes images, expected H and W",
+    "estimate resnet18 --resolution 5": "resolution 5x5 is too small for resnet18 at batch 1",
+    "estimate timm:resnet10t --aux": "--aux: only models by name",
+    "estimate validate.examples:llama --classes 7": "--classes 7: validate.examples:llama decides on its outputs",
     "validate --suite nonsense": "unknown suite 'nonsense'",
 }
 
