@@ -6,6 +6,7 @@ import csv
 import io
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,8 @@ def validate_suite(name: str, model: str | None, folder: Path, jobs: int, say: S
     planned = [spec for spec in cells(name) if model is None or spec.model in (model, known)]
     if not planned:
         raise InputError(f"suite '{name}' has no cell of model '{model}'")
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)  # before anything is measured
     journal = Journal(folder / f"{name}.jsonl", versions(PACKAGES))
     predictions: dict[str, dict[str, int] | CostModelError] = {}
     records: dict[str, Record] = {}
@@ -140,11 +143,18 @@ def validate_suite(name: str, model: str | None, folder: Path, jobs: int, say: S
     rows = tuple(_row(spec, predictions[spec.key], records.get(spec.key)) for spec in planned)
     table = SuiteTable(name, rows, journal.versions)
     if model is None:
-        try:
+        with _writing(folder):
             write(table, folder)
-        except OSError as error:
-            raise InputError(f"--output {folder} cannot be written: {error.strerror or error}") from error
     return table
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say in one line that a folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"--output {folder} cannot be written: {error.strerror or error}") from error
 
 
 def _predictions(planned: list[CellSpec]) -> Iterator[tuple[CellSpec, dict[str, int] | CostModelError]]:

@@ -61,6 +61,7 @@ class Recorder(TorchDispatchMode):
         self._module_of_sequence: dict[int, str] = {}
         self._parameter = ""
         self._dtype_names: dict[torch.dtype, str] = {}
+        self._interrupts: list[KeyboardInterrupt] = []
         self._hooks = ExitStack()
 
     # -- what is watched -------------------------------------------------------------------------------------------
@@ -119,6 +120,8 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self._interrupts:
+            raise self._interrupts.pop()
         name = str(func)
         if name.startswith(_NOT_OPERATORS):
             return func(*args, **(kwargs or {}))
@@ -169,13 +172,16 @@ class Recorder(TorchDispatchMode):
         key = storage._cdata
         watch = self._watches.get(key)
         if watch is None:
-            watches, events = self._watches, self.events
+            watches, events, interrupts = self._watches, self.events, self._interrupts
 
             def died(watch: weakref.ref[torch.UntypedStorage]) -> None:
-                assert isinstance(watch, _StorageWatch)
-                del watches[key]
-                if watch.counted:
-                    events.append(StorageEvent(DEATH, watch.serial, 0, ""))
+                try:
+                    assert isinstance(watch, _StorageWatch)
+                    del watches[key]
+                    if watch.counted:
+                        events.append(StorageEvent(DEATH, watch.serial, 0, ""))
+                except KeyboardInterrupt as error:  # Python would drop it here
+                    interrupts.append(error)
 
             watch = self._watches[key] = _StorageWatch(storage, died)
             watch.serial, watch.nbytes, watch.counted = self._serials, storage.nbytes(), False

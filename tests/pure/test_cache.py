@@ -24,7 +24,7 @@ def derivation() -> Derivation:
     formula = CostFormula(
         dict.fromkeys(QUANTITIES, (term, term + 1)), sizes, Domain({"N": 1, "H": 33, "r": 2}, {"r": 64}, {"W": 4})
     )
-    return Derivation(formula, {"odd": 2}, 5)
+    return Derivation(formula, {"odd": 2}, 5, overcounted=True)
 
 
 def entry(folder: Path) -> Path:
