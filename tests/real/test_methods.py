@@ -6,8 +6,11 @@ import pytest
 from torch import nn
 
 import costmodel
+from costmodel.api import setup_of
 from costmodel.compat import careful_imports
+from costmodel.contract import Point
 from costmodel.methods import METHODS, PAPER, Options
+from costmodel.protocol import adapted_model
 from tests.cells import wrong_numbers
 from validate.suite import OPTIONS, TABLE_MODELS
 
@@ -119,3 +122,14 @@ def test_dilated_targets_of_a_configuration_object_are_refused() -> None:
 def test_a_rank_pattern_that_matches_nothing_is_refused() -> None:
     with pytest.raises(costmodel.InputError, match=r"--rank-pattern layer9: matches none of the targets"):
         costmodel.estimate("resnet18", "lora", options=Options(rank_pattern={"layer9": 8}))
+
+
+def test_fused_attention_is_adapted_as_the_contract_says() -> None:
+    """The weights of the projections in and out are read by the fused kernel, never called: no adapter there."""
+    adapted = adapted_model(setup_of("vit_b_32", "lora"), Point(N=1, H=64, W=64, r=2), "meta")
+    trained = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    assert all("lora_" in name for name in trained)
+    assert any(".mlp." in name for name in trained)
+    assert not any("out_proj" in name or "in_proj" in name for name in trained)
+    everything = adapted_model(setup_of("vit_b_32", "galore"), Point(N=1, H=64, W=64, r=2), "meta")
+    assert all(parameter.requires_grad for parameter in everything.parameters())

@@ -161,6 +161,21 @@ def test_recurrent_layers(cell: type[nn.RNNBase]) -> None:
     assert wrong_numbers(Recurrent(cell), "fft", inputs="S:int64", batch=2, length=9) == []
 
 
+def test_an_lstm_cell() -> None:
+    class Unrolled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.cell, self.head = nn.Embedding(30, 8), nn.LSTMCell(8, 12), nn.Linear(12, 3)
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            state = None
+            for token in self.embed(tokens).unbind(1):
+                state = self.cell(token, state)
+            return self.head(state[0])
+
+    assert wrong_numbers(Unrolled(), "fft", inputs="5:int64", batch=2) == []
+
+
 def test_an_lstm_is_refused_with_its_name() -> None:
     with pytest.raises(costmodel.TraceError, match=r"'layer' is an nn\.LSTM"):
         costmodel.estimate(Recurrent(nn.LSTM), inputs="S:int64")

@@ -88,7 +88,7 @@ ANYWHERE = given(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @ANYWHERE
 def test_random_models_of_the_zoo(model: str, method: str, N: int, sides: tuple[int, int], r: int) -> None:
     anywhere(model, method, N, sides, r)
