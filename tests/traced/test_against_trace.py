@@ -58,7 +58,14 @@ def test_galore_up_to_and_beyond_saturation(r: int) -> None:
     check("mobilenet_v2", "galore", 2, 70, 41, r)
 
 
-ZOO = sorted(name for name, row in model_table().items() if row.get("kind", "classification") == "classification")
+def of_kind(*kinds: str) -> list[str]:
+    return sorted(name for name, row in model_table().items() if row.get("kind", "classification") in kinds)
+
+
+ZOO = of_kind("classification")
+OTHER_TASKS = [
+    name for name in of_kind("segmentation", "video") if "only" not in model_table()[name].get("lattice", {})
+]
 
 
 def anywhere(model: str, method: str, N: int, sides: tuple[int, int], r: int) -> None:
@@ -101,3 +108,15 @@ def test_random_models_of_the_zoo_at_many_points(
     model: str, method: str, N: int, sides: tuple[int, int], r: int
 ) -> None:
     anywhere(model, method, N, sides, r)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("model", OTHER_TASKS)
+@pytest.mark.parametrize("sides", [(225, 302), (261, 240)])
+def test_other_tasks_at_odd_sides(model: str, sides: tuple[int, int]) -> None:
+    anywhere(model, "fft", 2, sides, 4)
+
+
+@pytest.mark.parametrize("model", ["lraspp_mobilenet_v3_large", "r3d_18"])
+def test_a_model_of_each_other_task(model: str) -> None:
+    anywhere(model, "fft", 2, (71, 90), 4)
