@@ -27,7 +27,13 @@ def records(folder: Path) -> list[dict]:
 
 
 def test_interrupted_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    running = subprocess.Popen([sys.executable, "-m", "costmodel", *SUITE, str(tmp_path)], start_new_session=True)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "costmodel", *SUITE, str(tmp_path)],
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where a shell started all this with &
+    )
     deadline = time.monotonic() + 300
     while not records(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
