@@ -211,6 +211,7 @@ _SIZE_COMPLAINTS = (
     "Kernel size can't be greater",
     "Expected more than 1 value per channel",
     "Output size is too small",
+    "smaller than kernel size",
 )
 _LARGEST_TRIED = 1024
 
