@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from fractions import Fraction
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from costmodel.source import Source
 from costmodel.training import Training
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import pandas as pd
     import sympy
     from torch import nn
@@ -44,7 +46,6 @@ class Estimate:
         flops: ``flops["torch"]["backward"]``; ``arithmetic`` also has ``by_kind``. FLOPs.
         memory: ``memory["groups"]["act"]``, ``memory["peak"]``, ``memory["sum_of_group_peaks"]``, ``memory["input"]``;
             bytes.
-        formulas: the same layout, as text; with ``arithmetic_matmul``, and for GaLore ``amortised``.
         symbols: definition of each named size in the formulas.
         domain: condition on each axis under which the formulas hold.
         versions: packages that the numbers were derived with.
@@ -64,7 +65,6 @@ class Estimate:
     symbolic: Mapping[str, str]
     flops: Tree
     memory: Tree
-    formulas: Tree
     symbols: Mapping[str, str]
     domain: Mapping[str, str]
     versions: Mapping[str, str]
@@ -101,6 +101,14 @@ class Estimate:
         asked = request(self.setup, rank=values.get("r"), batch=values["N"], length=values.get("S"), **sides)
         return answer(self._source, asked, self.alias)
 
+    @cached_property
+    def formulas(self) -> Tree:
+        """The closed forms as text, laid out as ``flops`` and ``memory``; with ``arithmetic_matmul``.
+
+        For methods that refresh a projection ``amortised`` too.
+        """
+        return _frozen(_formulas(self.formula, self.setup.method.refreshes))
+
     @property
     def setup(self) -> Setup:
         """Model, method and training that this is an estimate of."""
@@ -112,6 +120,8 @@ class Estimate:
         optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic. ``T`` is GaLore's update gap.
         """
         first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
+        from fractions import Fraction  # 5 ms that most answers do not need
+
         spread = T or self.setup.options.update_gap
         return None if first is None or later is None else later + Fraction(first - later, spread)
 
@@ -350,7 +360,6 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
         symbolic=MappingProxyType(asked.names),
         flops=_frozen(flops),
         memory=_frozen(memory),
-        formulas=_frozen(_formulas(shown, setup.method.refreshes)),
         symbols=MappingProxyType(shown.symbols()),
         domain=MappingProxyType(shown.domain.describe()),
         versions=MappingProxyType(cell.versions),

@@ -18,6 +18,8 @@ from costmodel.request import Request, positive, request
 from costmodel.setup import Setup
 from costmodel.training import AUTOCAST, LOSSES, OPTIMIZERS, PRECISIONS, Training
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object with exact integers.")]
+
 _MODEL, _SIZES, _METHOD, _TRAINING = "Model", "Sizes: a number, or a name to stay symbolic", "Method", "Training"
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,11 @@ import platformdirs
 
 from costmodel.formula import Derivation
 
-SCHEMA = 2
-PACKAGES = ("torch", "torchvision")
-"""Distributions whose version decides the cost of every cell."""
-
-
-def versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Return the installed versions of torch, torchvision and ``packages``, without importing them."""
-    found: dict[str, str] = {}
-    for name in (*PACKAGES, *packages):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+SCHEMA = 3
 
 
 @cache
-def _source_digest() -> str:
+def source_digest() -> str:
     """Digest of this package's own source: another rule or another trace makes another entry."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
@@ -46,7 +32,7 @@ class FormulaCache:
 
     def __init__(self, identity: dict[str, Any]) -> None:
         """Open the entry for ``identity``: everything that decides the cell's formulas, as plain data."""
-        self._identity = identity | {"schema": SCHEMA, "source": _source_digest()}
+        self._identity = identity | {"schema": SCHEMA, "source": source_digest()}
         name = _digest(self._identity)
         folder = os.environ.get("COSTMODEL_CACHE_DIR") or platformdirs.user_cache_dir("costmodel")
         self._path = Path(folder) / "formulas" / f"{name}.json"
@@ -58,7 +44,7 @@ class FormulaCache:
             if entry["identity"] != self._identity or entry["sha256"] != _digest(entry["derivations"]):
                 return []
             return [Derivation.from_dict(item) for item in entry["derivations"]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return []
 
     def store(self, derivations: list[Derivation]) -> None:

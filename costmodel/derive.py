@@ -39,11 +39,11 @@ SMALLEST_SIDE = 2
 """Every stage size is at least this in the free domain: at 1, torch runs other operators."""
 
 
-def derive(setup: Setup, point: Point, pinned: Mapping[str, int], band: Band) -> Derivation:
+def derive(tracer: Tracer, point: Point, pinned: Mapping[str, int], band: Band) -> Derivation:
     """Derive the closed form for the region around a point.
 
     Args:
-        setup: model, method and training.
+        tracer: traces the cell: model, method and training.
         point: decides between regions: N = 1 or more, r = 1 or more.
         pinned: axes to hold at one value.
         band: ranks to hold for, where the rank does not saturate.
@@ -53,7 +53,7 @@ def derive(setup: Setup, point: Point, pinned: Mapping[str, int], band: Band) ->
         TraceError: when an operator cannot be traced.
         LiftError: when no closed form is found.
     """
-    tracer = _Tracer(setup)
+    setup = tracer.setup
     splits = setup.method.splits
     # First the widest region; where its two ends differ, N = 1 and then r = 1 become regions of their own.
     regions = dict.fromkeys([splits, "N" + splits.replace("N", ""), "Nr" if setup.method.ranked else "N"])
@@ -74,8 +74,8 @@ def derive(setup: Setup, point: Point, pinned: Mapping[str, int], band: Band) ->
     raise failure
 
 
-class _Tracer:
-    """Traces a cell at points, each once."""
+class Tracer:
+    """Traces a cell at points, each once, for as many regions as are derived with it."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -89,7 +89,7 @@ class _Tracer:
         return self._records[point]
 
 
-def _between(tracer: _Tracer, region: str, held: Mapping[str, int], band: Band) -> Derivation:
+def _between(tracer: Tracer, region: str, held: Mapping[str, int], band: Band) -> Derivation:
     """Derive from the traces at two points, and check the result at a third where sizes were guessed.
 
     Models that the tests compare with fresh traces are not checked again.

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,15 @@ class Domain:
     def frees(self, axis: str) -> bool:
         """Tell whether an axis is free."""
         return self.tied.get(axis, axis) in self.lower
+
+    def draw(self, rng: Random, reach: int = 400) -> dict[str, int]:
+        """Draw a point of the domain: each free axis from its smallest value to ``reach`` above it."""
+        point = dict(self.fixed)
+        for axis, lower in self.lower.items():
+            step = self.multiple.get(axis, 1)
+            largest = min(self.upper.get(axis, lower + reach), lower + max(reach, step))
+            point[axis] = rng.randrange(lower, largest + 1, step)
+        return point | {axis: point[other] for axis, other in self.tied.items()}
 
     def bind(self, values: Mapping[str, int | str]) -> Domain:
         """Return the domain that is left when axes get values (integers) or other names (strings)."""

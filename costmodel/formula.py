@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
@@ -165,14 +166,24 @@ class CostFormula:
     # -- data ------------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data (numbers, strings, lists) that `from_dict` reads back."""
+        """Return plain data (numbers, strings, lists) that `from_dict` reads back.
+
+        ``monomials`` lists products of symbols, ``["N", "h1", "w1"]``; each term of a quantity is a flat list of
+        alternating positions in it and coefficients. Nearly all terms share the same few monomials.
+        """
+        place: dict[Monomial, int] = {}
+        quantities = {
+            key: [
+                [number for m, c in term.terms.items() for number in (place.setdefault(m, len(place)), c)]
+                for term in terms
+            ]
+            for key, terms in self.quantities.items()
+        }
         return {
             "sizes": {name: [_KIND_OF[type(size)], *astuple(size)] for name, size in self.sizes.items()},
-            "domain": {name: dict(bounds) for name, bounds in asdict(self.domain).items()},
-            "quantities": {
-                key: [[[list(map(list, m)), c] for m, c in term.terms.items()] for term in terms]
-                for key, terms in self.quantities.items()
-            },
+            "domain": {name: dict(bounds) for name, bounds in asdict(self.domain).items() if bounds},
+            "monomials": [[symbol for symbol, power in monomial for _ in range(power)] for monomial in place],
+            "quantities": quantities,
         }
 
     @staticmethod
@@ -180,23 +191,25 @@ class CostFormula:
         """Read plain data; nothing in it is evaluated as code.
 
         Raises:
-            KeyError, TypeError, ValueError: when the data is not a formula.
+            KeyError, TypeError, ValueError, IndexError: when the data is not a formula.
         """
         sizes: dict[str, Size] = {
             name: _SIZE_KINDS[kind](str(axis), *map(int, rest)) for name, (kind, axis, *rest) in data["sizes"].items()
         }
+        monomials = [tuple(sorted(Counter(map(str, symbols)).items())) for symbols in data["monomials"]]
         quantities = {
             key: tuple(
-                Polynomial({tuple((str(s), int(p)) for s, p in monomial): int(c) for monomial, c in term})
+                Polynomial({monomials[at]: int(c) for at, c in zip(term[::2], term[1::2], strict=True)})
                 for term in data["quantities"][key]
             )
             for key in QUANTITIES
         }
         domain = data["domain"]
         bounds = {
-            name: {str(a): int(v) for a, v in domain[name].items()} for name in ("lower", "upper", "fixed", "multiple")
+            name: {str(a): int(v) for a, v in domain.get(name, {}).items()}
+            for name in ("lower", "upper", "fixed", "multiple")
         }
-        tied = {str(axis): str(other) for axis, other in domain["tied"].items()}
+        tied = {str(axis): str(other) for axis, other in domain.get("tied", {}).items()}
         return CostFormula(quantities, sizes, Domain(**bounds, tied=tied))
 
 
@@ -231,7 +244,7 @@ class Derivation:
         """Read plain data.
 
         Raises:
-            KeyError, TypeError, ValueError: when the data is not a derivation.
+            KeyError, TypeError, ValueError, IndexError: when the data is not a derivation.
         """
         unknown = {str(name): int(times) for name, times in data["unknown"].items()}
         return Derivation(

@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from costmodel.api import Estimate
 from costmodel.contract import CONVENTIONS, GROUPS, PHASES
+from costmodel.tables import Block, Line, Row, Table
+from costmodel.units import size, work
 
 if TYPE_CHECKING:
     from validate.compare import Comparison
     from validate.table import SuiteTable
-
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
-_DECIMAL = ("FLOPs", "kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs")
-
-
-def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:
-    index = 0
-    while abs(value) >= step and index < len(units) - 1:
-        value, index = value / step, index + 1
-    return f"{value:.0f} {units[0]}" if index == 0 else f"{value:.2f} {units[index]}"
-
-
-def size(nbytes: int) -> str:
-    """Write bytes with a binary unit: ``102.42 MiB``."""
-    return _scaled(nbytes, 1024, _BINARY)
-
-
-def work(flops: int | Fraction) -> str:
-    """Write FLOPs with a decimal unit: ``1.18 GFLOPs``."""
-    return _scaled(float(flops), 1000, _DECIMAL)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", overflow="fold")
-    return table
 
 
 def heading(estimate: Estimate) -> str:
@@ -58,24 +27,18 @@ def heading(estimate: Estimate) -> str:
     return f"{estimate.model}{alias}, {estimate.method}: {sizes}{left}{classes}, {setting}{told}"
 
 
-def show_estimate(console: Console, estimate: Estimate, formulas: bool) -> None:
-    """Print an estimate.
+def estimate_blocks(estimate: Estimate, formulas: bool) -> list[Block]:
+    """Lay out an estimate.
 
     Args:
-        console: where to.
         estimate: what to print.
         formulas: print the closed forms too; a symbolic estimate always prints them.
     """
-    console.print(Text(heading(estimate), style="bold"))
-    console.print()
-    console.print(_flops(estimate))
-    for line in _remarks(estimate):
-        console.print(Text(line), soft_wrap=True)
-    console.print()
-    console.print(_memory(estimate))
+    blocks: list[Block] = [Line(heading(estimate), "bold"), Line(), _flops(estimate)]
+    blocks += [*map(Line, _remarks(estimate)), Line(), _memory(estimate)]
     if formulas or estimate.symbolic:
-        console.print()
-        show_formulas(console, estimate)
+        blocks += [Line(), *formula_blocks(estimate)]
+    return blocks
 
 
 def _number(value: int | None, unit: str) -> str:
@@ -85,18 +48,19 @@ def _number(value: int | None, unit: str) -> str:
 
 
 def _flops(estimate: Estimate) -> Table:
-    table = _table("FLOPs", "arithmetic", "= matmul", "+ svd", "+ other", "torch", "paper")
     names = {"optimizer_first": "optimizer, step 0", "optimizer": "optimizer, later"}
+    rows: list[Row] = []
     for phase in PHASES:
         kinds = estimate.flops["arithmetic"]["by_kind"][phase]
         values = [estimate.flops["arithmetic"][phase], *kinds.values()]
         values += [estimate.flops[convention][phase] for convention in ("torch", "paper")]
-        table.add_row(names.get(phase, phase), *(_number(value, "FLOP") for value in values))
-    if "amortised" in estimate.formulas:
+        rows.append(Row((names.get(phase, phase), *(_number(value, "FLOP") for value in values))))
+    if estimate.setup.method.refreshes:
         cells = [estimate.amortised(convention) for convention in CONVENTIONS]
         shown = ["formula" if value is None else work(value) for value in cells]
-        table.add_row(f"optimizer, over T = {estimate.setup.options.update_gap}", shown[0], "", "", "", *shown[1:])
-    return table
+        label = f"optimizer, over T = {estimate.setup.options.update_gap}"
+        rows.append(Row((label, shown[0], "", "", "", *shown[1:])))
+    return Table(("FLOPs", "arithmetic", "= matmul", "+ svd", "+ other", "torch", "paper"), tuple(rows))
 
 
 def _remarks(estimate: Estimate) -> list[str]:
@@ -107,7 +71,7 @@ def _remarks(estimate: Estimate) -> list[str]:
             "by their number of groups; arithmetic divides all three products of a convolution by it."
             + ("" if estimate.overcounted else " Here those weights are frozen: there is no such gradient.")
         )
-    if "amortised" in estimate.formulas:
+    if estimate.setup.method.refreshes:
         lines.append(
             "GaLore's thin SVD is counted by LAPACK gesdd's operation count (docs/conventions.md); torch and paper "
             "have no rule for it and count 0."
@@ -121,7 +85,6 @@ def _remarks(estimate: Estimate) -> list[str]:
 
 
 def _memory(estimate: Estimate) -> Table:
-    table = _table("Memory", "peak", "bytes")
     groups = {
         "param": "param: parameters",
         "buffer": "buffer: BatchNorm statistics",
@@ -130,28 +93,27 @@ def _memory(estimate: Estimate) -> Table:
         "temp": "temp: backward temporaries",
         "opt": "opt: optimizer state and temporaries",
     }
-    values: list[tuple[str, int | None]] = [
-        (label, estimate.memory["groups"][group]) for group, label in groups.items()
+    values = [(label, estimate.memory["groups"][group], "", False) for group, label in groups.items()]
+    values += [
+        ("sum of group peaks (the paper's total)", estimate.memory["sum_of_group_peaks"], "", True),
+        ("peak: must fit in RAM", estimate.memory["peak"], "bold", False),
+        ("input batch, in no group", estimate.memory["input"], "", True),
     ]
-    values.append(("sum of group peaks (the paper's total)", estimate.memory["sum_of_group_peaks"]))
-    values.append(("peak: must fit in RAM", estimate.memory["peak"]))
-    values.append(("input batch, in no group", estimate.memory["input"]))
-    for index, (label, value) in enumerate(values):
-        if index in (len(groups), len(values) - 1):
-            table.add_section()
-        style = "bold" if label.startswith("peak") else None
-        table.add_row(label, _number(value, "B"), "formula" if value is None else f"{value:,}", style=style)
-    return table
+    rows = [
+        Row((label, _number(value, "B"), "formula" if value is None else f"{value:,}"), style, rule)
+        for label, value, style, rule in values
+    ]
+    return Table(("Memory", "peak", "bytes"), tuple(rows))
 
 
-def show_formulas(console: Console, estimate: Estimate) -> None:
-    """Print the closed forms, the definitions of their sizes, and where they hold."""
+def formula_blocks(estimate: Estimate) -> list[Block]:
+    """Lay out the closed forms, the definitions of their sizes, and where they hold."""
+    blocks: list[Block] = []
 
     def block(title: str, rows: Mapping[str, str]) -> None:
-        console.print(Text(title, style="bold"))
+        blocks.append(Line(title, "bold"))
         width = max(map(len, rows), default=0)
-        for name, text in rows.items():
-            console.print(Text(f"  {name:{width}} = {text}"), soft_wrap=True)
+        blocks.extend(Line(f"  {name:{width}} = {text}") for name, text in rows.items())
 
     texts = estimate.formulas
     block("Memory, bytes", {name: texts["memory"][name] for name in (*GROUPS, "sum_of_group_peaks", "peak")})
@@ -165,47 +127,37 @@ def show_formulas(console: Console, estimate: Estimate) -> None:
         block("where", estimate.symbols)
     conditions = [*estimate.domain.values(), *(["T >= 2"] if "amortised" in texts else [])]
     if conditions:
-        console.print(Text(f"valid for {', '.join(conditions)}, all integers"), soft_wrap=True)
+        blocks.append(Line(f"valid for {', '.join(conditions)}, all integers"))
+    return blocks
 
 
-def show_comparison(console: Console, comparison: Comparison) -> None:
-    """Print predicted, measured and difference for every number, and the verdict."""
-    console.print(Text(heading(comparison.estimate), style="bold"))
-    console.print()
-    table = _table("quantity", "instrument", "predicted", "measured", "difference")
-    for row in comparison.rows:
-        style = None if row.difference == 0 else "bold red"
-        numbers = [f"{value:,}" for value in (row.predicted, row.measured, row.difference)]
-        table.add_row(row.quantity, row.instrument, *numbers, style=style)
-    console.print(table)
-    for note in comparison.notes:
-        console.print(Text(note), soft_wrap=True)
+def comparison_blocks(comparison: Comparison) -> list[Block]:
+    """Lay out predicted, measured and difference for every number, and the verdict."""
+    rows = [
+        Row(
+            (row.quantity, row.instrument, *(f"{value:,}" for value in (row.predicted, row.measured, row.difference))),
+            "bold red" if row.difference else "",
+        )
+        for row in comparison.rows
+    ]
     wrong = [row for row in comparison.rows if row.difference]
-    verdict = (
-        f"{len(wrong)} of {len(comparison.rows)} numbers differ"
-        if wrong
-        else f"equal: all {len(comparison.rows)} numbers"
-    )
-    console.print(Text(verdict, style="bold red" if wrong else "bold green"))
+    verdict = f"{len(wrong)} of {len(rows)} numbers differ" if wrong else f"equal: all {len(rows)} numbers"
+    return [
+        Line(heading(comparison.estimate), "bold"),
+        Line(),
+        Table(("quantity", "instrument", "predicted", "measured", "difference"), tuple(rows), left=2),
+        *map(Line, comparison.notes),
+        Line(verdict, "bold red" if wrong else "bold green"),
+    ]
 
 
-def show_suite(console: Console, suite: SuiteTable) -> None:
-    """Print one line for each cell of a suite."""
-    table = _table("cell", "point", "verdict", "numbers", "peak predicted", "peak measured")
+def suite_blocks(suite: SuiteTable) -> list[Block]:
+    """Lay out one line for each cell of a suite."""
+    rows: list[Row] = []
     for row in suite.rows:
         peaks = ("" if value is None else f"{value:,}" for value in (row.predicted, row.measured))
         point = " ".join(f"{axis}={value}" for axis, value in row.spec.point.items())
-        style = None if row.verdict == "equal" else "bold red"
-        table.add_row(row.spec.setup.label, point, row.verdict, str(row.numbers), *peaks, style=style)
-    console.print(table)
-    console.print(Text(suite.summary, style="bold"))
-
-
-def show_names(console: Console, title: str, rows: Mapping[str, str]) -> None:
-    """Print names with a line about each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column(title, no_wrap=True)
-    table.add_column("")
-    for name, about in rows.items():
-        table.add_row(name, about)
-    console.print(table)
+        cells = (row.spec.setup.label, point, row.verdict, str(row.numbers), *peaks)
+        rows.append(Row(cells, "" if row.verdict == "equal" else "bold red"))
+    columns = ("cell", "point", "verdict", "numbers", "peak predicted", "peak measured")
+    return [Table(columns, tuple(rows), left=3), Line(suite.summary, "bold")]

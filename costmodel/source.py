@@ -2,60 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from costmodel.cache import FormulaCache, versions
+from costmodel import atlas
 from costmodel.contract import SIDES, Point
 from costmodel.errors import CostModelError, LiftError, TraceError
 from costmodel.formula import CostFormula, Derivation
 from costmodel.request import Request
 from costmodel.setup import Setup
+from costmodel.versions import MISSING, installed
+
+if TYPE_CHECKING:
+    from costmodel.cache import FormulaCache
+    from costmodel.derive import Tracer
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the formulas of a cell come from: derived once for each region and then remembered."""
+    """Where the formulas of a cell come from: shipped, or derived once for each region and then remembered.
+
+    Attributes:
+        setup: the cell.
+        cached: whether formulas that others derived may answer: those shipped, and those on disk.
+    """
 
     setup: Setup
     cached: bool = True
-    _derived: list[Derivation] = field(default_factory=list, repr=False, compare=False)
 
-    @property
+    @cached_property
     def versions(self) -> dict[str, str]:
-        """Versions of the packages that decide the cost."""
-        return versions((*self.setup.method.packages, *self.setup.subject.packages))
+        """Versions of the packages that decide the cost; of those not installed, the ones that shipped formulas had."""
+        found = installed((*self.setup.method.packages, *self.setup.subject.packages))
+        return {
+            **found,
+            **{name: had for name, had in atlas.versions(self.setup).items() if found.get(name) == MISSING},
+        }
 
-    def derivation(self, asked: Request, working: Callable[[], None] = lambda: None) -> Derivation:
-        """Return the closed form for the region asked for: from memory, from disk, or by tracing.
+    def derivation(
+        self, asked: Request, working: Callable[[], None] = lambda: None, tracer: Tracer | None = None
+    ) -> Derivation:
+        """Return the closed form for the region asked for: as shipped, from memory or disk, or by tracing.
 
         Args:
             asked: the point, some of whose axes may be symbolic.
             working: called once before tracing starts.
+            tracer: traces this cell, for a caller who asks for several regions and keeps its traces meanwhile.
 
         Raises:
             InputError: when the model refuses the size, or a symbolic side would have to reach below the smallest one.
             TraceError, LiftError: when no closed form can be derived.
         """
-        disk = self._disk()
-        if not self._derived and disk:
-            self._derived.extend(disk.load())
-        for known in self._derived:
-            if _covers(known.formula, asked) and self._holds(known.formula, asked):
+        for known in self._known():
+            if covers(known.formula, asked) and self._holds(known.formula, asked):
                 return known
         working()
-        made = self._derive(asked)
-        if disk:
+        made = self._derive(asked, tracer)
+        if disk := self._disk():
             disk.store(self._derived)
         return made
 
-    def _derive(self, asked: Request) -> Derivation:
+    def _known(self) -> Iterator[Derivation]:
+        """Yield what needs no trace; the disk is not touched where a shipped formula answers."""
+        yield from self._shipped
+        yield from self._derived
+
+    @cached_property
+    def _shipped(self) -> tuple[Derivation, ...]:
+        return atlas.shipped(self.setup) if self.cached else ()
+
+    @cached_property
+    def _derived(self) -> list[Derivation]:
+        disk = self._disk()
+        return disk.load() if disk else []
+
+    def _derive(self, asked: Request, tracer: Tracer | None) -> Derivation:
         """Derive for the widest region that works, holding ever more of what was asked for.
 
         Sides below the free domain, which is known once it has been derived: hence twice; the rank; the sides; both.
         """
-        from costmodel.derive import derive
+        from costmodel.derive import Tracer, derive
 
+        tracer = tracer or Tracer(self.setup)
         failure: CostModelError | None = None
         tried: list[dict[str, int]] = []
         rank = {axis: value for axis, value in asked.numbers.items() if axis == "r"}
@@ -73,19 +103,19 @@ class Source:
             if isinstance(failure, TraceError) and not self._sides(asked).items() <= pinned.items():
                 continue  # what stops a trace at one rank stops it at all
             try:
-                made = derive(self.setup, asked.representative(), pinned, asked.band)
+                made = derive(tracer, asked.representative(), pinned, asked.band)
             except (LiftError, TraceError) as error:
                 failure = failure or error
                 continue
             self._derived.append(made)
-            if _covers(made.formula, asked) and self._holds(made.formula, asked):
+            if covers(made.formula, asked) and self._holds(made.formula, asked):
                 return made
         raise failure or LiftError(f"no formula of {self.setup.label} holds at {dict(asked.values)}")
 
     def _below_free_domain(self, asked: Request) -> dict[str, int]:
         """Return the sides asked for that are below what the free formulas derived so far cover."""
         axes = self.setup.subject.inputs.axes
-        domains = (known.formula.domain for known in self._derived)
+        domains = (known.formula.domain for known in self._known())
         free = next((domain for domain in domains if all(map(domain.frees, axes))), None)
         if free is None:
             return {}
@@ -115,11 +145,13 @@ class Source:
         return all(holds(self.setup, formula, point) for point in points if formula.domain.contains(point.values()))
 
     def _disk(self) -> FormulaCache | None:
+        from costmodel.cache import FormulaCache
+
         identity = self.setup.identity
         return FormulaCache(identity | {"versions": self.versions}) if self.cached and identity else None
 
 
-def _covers(formula: CostFormula, asked: Request) -> bool:
+def covers(formula: CostFormula, asked: Request) -> bool:
     """Tell whether a formula holds at every number asked for, and is free in every axis that stays symbolic."""
     free = all(map(formula.domain.frees, asked.names))
     return formula.domain.contains(asked.numbers) and free and _has_band(formula, asked)

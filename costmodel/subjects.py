@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import importlib.resources
 import importlib.util
 import json
 import sys
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import specs
 from costmodel.contract import DEFAULT_CLASSES, Point
 from costmodel.errors import InputError, unknown
 from costmodel.inputs import ANY_SIDES, IMAGES, InputSpec, Lattice, TensorSpec, parse
@@ -65,7 +65,7 @@ class Subject:
 @cache
 def model_table() -> dict[str, dict[str, Any]]:
     """Return the models known by name, from ``specs/models.json``, whose head says what each field means."""
-    text = importlib.resources.files("specs").joinpath("models.json").read_text(encoding="utf-8")
+    text = (specs.FOLDER / "models.json").read_text(encoding="utf-8")
     table: dict[str, dict[str, Any]] = json.loads(text)["models"]
     return table
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from costmodel.cache import versions, write_whole
+from costmodel.cache import write_whole
 from costmodel.contract import AXES
 from costmodel.errors import CostModelError, InputError
 from costmodel.formula import PEAK
 from costmodel.request import request
 from costmodel.source import Source
 from costmodel.subjects import model_table
+from costmodel.versions import installed
 from validate.matrix import Journal, Record, run_cells
 from validate.measure import CellSpec
 from validate.suite import cells
@@ -125,7 +126,7 @@ def validate_suite(name: str, model: str | None, folder: Path, jobs: int, say: S
         raise InputError(f"suite '{name}' has no cell of model '{model}'")
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)  # before anything is measured
-    journal = Journal(folder / f"{name}.jsonl", versions(PACKAGES))
+    journal = Journal(folder / f"{name}.jsonl", installed(PACKAGES))
     predictions: dict[str, dict[str, int] | CostModelError] = {}
     records: dict[str, Record] = {}
 

@@ -45,7 +45,7 @@ def test_another_version_is_another_entry(empty_cache: Path, derivation: Derivat
 
 def test_another_source_is_another_entry(empty_cache, derivation, monkeypatch: pytest.MonkeyPatch) -> None:
     FormulaCache(IDENTITY).store([derivation])
-    monkeypatch.setattr(cache, "_source_digest", lambda: "another")
+    monkeypatch.setattr(cache, "source_digest", lambda: "another")
     assert FormulaCache(IDENTITY).load() == []
 
 
@@ -60,7 +60,7 @@ def test_a_changed_coefficient_is_noticed(empty_cache: Path, derivation: Derivat
     FormulaCache(IDENTITY).store([derivation])
     path = entry(empty_cache)
     data = json.loads(path.read_text())
-    data["derivations"][0]["formula"]["quantities"]["memory.peak"][0][0][1] += 1
+    data["derivations"][0]["formula"]["quantities"]["memory.peak"][0][1] += 1
     path.write_text(json.dumps(data))
     assert FormulaCache(IDENTITY).load() == []
 

@@ -37,7 +37,7 @@ BAD = {
     "estimate resnet18 --resolution 32": "resolution 32x32 is too small for resnet18 at batch 1",
     "estimate": "which model?",
     "estimate resnet18 --nonsense": "No such option",
-    "nonsense": "No such command 'nonsense'",
+    "nonsense": "unknown command 'nonsense': accepted: ",
     "validate": "which model?",
     "validate resnet18 --batch N": "--batch N: the real step needs a number",
     "validate alexnet --suite paper": "suite 'paper' has no cell of model 'alexnet'",

@@ -1,0 +1,73 @@
+"""Formulas that ship with the package: torchvision's classification models with the contract's methods, its defaults.
+
+One file a model in ``specs/atlas``, one line a region. They answer without torch, and only where the installed torch,
+torchvision, peft and galore-torch are missing or the very ones that they were derived with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import specs
+from costmodel.contract import DEFAULT_CLASSES
+from costmodel.formula import Derivation
+from costmodel.methods import METHODS, PAPER
+from costmodel.setup import DEFAULT_OPTIONS, DEFAULT_TRAINING, Setup
+from costmodel.subjects import named
+from costmodel.versions import MISSING, installed
+
+FOLDER = specs.FOLDER / "atlas"
+SCHEMA = "costmodel.atlas/1"
+
+NOWHERE: Mapping[str, Any] = MappingProxyType({"schema": SCHEMA, "versions": {}, "source": "", "cells": {}})
+"""What is stored of a model that is not in the atlas."""
+
+
+@cache
+def stored(model: str) -> Mapping[str, Any]:
+    """Return what ships for a model: ``versions`` and ``source`` it was derived with, and the ``cells`` by method."""
+    try:
+        found: dict[str, Any] = json.loads((FOLDER / f"{model}.json").read_text(encoding="utf-8"))
+    except OSError:
+        return NOWHERE
+    return found
+
+
+def shipped(setup: Setup) -> tuple[Derivation, ...]:
+    """Return the formulas that ship for a cell; none where it is not of the atlas, or other versions are installed."""
+    if not (covers(setup) and _versions_agree(setup)):
+        return ()
+    return tuple(map(Derivation.from_dict, stored(setup.subject.name)["cells"].get(setup.method.name, ())))
+
+
+def versions(setup: Setup) -> Mapping[str, str]:
+    """Return the versions of the packages that a cell's shipped formulas were derived with; empty where none ship."""
+    found: Mapping[str, str] = stored(setup.subject.name)["versions"] if covers(setup) else {}
+    return found
+
+
+def covers(setup: Setup) -> bool:
+    """Tell whether a cell belongs in the atlas: a model by name, a method of the contract, all at their defaults."""
+    return (
+        setup.subject.identity == {"model": setup.subject.name, "classes": DEFAULT_CLASSES}
+        and setup.method.name in PAPER
+        and METHODS[setup.method.name] is setup.method
+        and setup.options == DEFAULT_OPTIONS
+        and setup.training == DEFAULT_TRAINING
+        and setup.subject.inputs == named(setup.subject.name).inputs
+    )
+
+
+def _versions_agree(setup: Setup) -> bool:
+    """Tell whether what is installed is what the formulas were derived with; builds such as +cpu do not matter."""
+    had = versions(setup)
+    found = installed(setup.method.packages)
+    return all(name in had and _release(found[name]) in (MISSING, _release(had[name])) for name in found)
+
+
+def _release(version: str) -> str:
+    return version.partition("+")[0]

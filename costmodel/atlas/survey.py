@@ -1,0 +1,196 @@
+"""Making and checking the atlas: each region of each cell is derived from nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from costmodel.api import setup_of
+from costmodel.atlas import FOLDER, SCHEMA, stored
+from costmodel.cache import source_digest, write_whole
+from costmodel.contract import RANK_BANDS
+from costmodel.derive import Tracer
+from costmodel.errors import CostModelError, InputError, LiftError, unknown
+from costmodel.formula import Derivation
+from costmodel.methods import PAPER
+from costmodel.request import Request, request
+from costmodel.setup import Setup
+from costmodel.source import Source, covers
+from costmodel.subjects import model_table
+
+Say = Callable[[str, int, int], None]
+"""Told what was finished, how many are done and how many there are."""
+
+POINTS = 50
+"""Random points at which a stored formula is compared with a fresh one, where both are the largest of several terms."""
+
+
+def models() -> list[str]:
+    """Return the models of the atlas: torchvision's classification models, by name."""
+    rows = model_table().items()
+    return [name for name, row in rows if not {"alias_of", "refused", "kind"} & row.keys()]
+
+
+def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
+    """Derive the formulas of models and write each model's file whole.
+
+    A file that the same source and versions made is left as it is, so that an interrupted build goes on.
+
+    Args:
+        chosen: models by name; all where empty.
+        jobs: processes at a time.
+        say: told of each finished model.
+
+    Returns:
+        The models whose file was written.
+
+    Raises:
+        InputError: for a name that is not in the atlas, or a folder that cannot be written.
+    """
+    known = models()
+    for name in chosen:
+        if name not in known:
+            raise unknown("model of the atlas", name, known)
+    wanted = [name for name in chosen or known if not _is_current(name)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        running = {pool.submit(survey, name): name for name in wanted}
+        try:
+            for done, finished in enumerate(as_completed(running), start=1):
+                name = running[finished]
+                try:
+                    write_whole(FOLDER / f"{name}.json", finished.result())
+                except OSError as error:
+                    raise InputError(f"the atlas in {FOLDER} cannot be written: {error.strerror or error}") from error
+                say(name, done, len(wanted))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    return wanted
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _head(model: str) -> dict[str, Any]:
+    versions: dict[str, str] = {}
+    for method in PAPER:
+        versions |= Source(setup_of(model, method)).versions
+    return {"schema": SCHEMA, "model": model, "source": source_digest(), "versions": versions}
+
+
+def _is_current(model: str) -> bool:
+    found = stored(model)
+    return all(found.get(name) == value for name, value in _head(model).items())
+
+
+def survey(model: str) -> str:
+    """Derive all regions of a model with each method, and write them down as the text of its file."""
+    head = json.dumps(_head(model), indent=1)[:-2]
+    cells = ",\n".join(
+        f'  "{method}": [\n'
+        + ",\n".join("   " + json.dumps(item.to_dict(), separators=(",", ":")) for item in regions(model, method))
+        + "\n  ]"
+        for method in PAPER
+    )
+    return f'{head},\n "cells": {{\n{cells}\n }}\n}}\n'
+
+
+def regions(model: str, method: str) -> list[Derivation]:
+    """Derive a cell's formulas: with everything symbolic, and for each region that those leave out.
+
+    Regions are batch 1, rank 1, the upper band of ranks, every rank at once, and the model's own side where sizes have
+    no closed form around it.
+    """
+    setup = setup_of(model, method)
+    source, tracer = Source(setup, cached=False), Tracer(setup)
+    found: list[Derivation] = []
+    for asked in _requests(setup):
+        try:
+            made = source.derivation(asked, tracer=tracer)
+        except (InputError, LiftError):
+            if not asked.names.keys() & {"H", "W"}:
+                raise
+            continue  # no closed form in the sides: the model's own side follows
+        if made not in found:
+            found.append(made)
+    return found
+
+
+def _requests(setup: Setup) -> Iterator[Request]:
+    square = setup.subject.lattice.square
+    symbolic: dict[str, object] = {"resolution": "S"} if square else {"height": "H", "width": "W"}
+    ranks: list[object] = ["r", 1, RANK_BANDS[1][0]] if setup.method.ranked else [None]
+    for sides in (symbolic, {}):
+        for batch in ("N", 1):
+            for rank in ranks:
+                yield request(setup, batch=batch, rank=rank, **sides)
+    if setup.method.ranked:
+        for number in (1, 2):
+            yield request(setup, batch=number, rank="r")  # the rank alone symbolic: every rank in one formula
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored formula: a region of a cell."""
+
+    model: str
+    method: str
+    region: int
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.method}, region {self.region}"
+
+
+def entries() -> list[Entry]:
+    """List every stored formula."""
+    return [
+        Entry(model, method, region)
+        for model in models()
+        for method, regions in stored(model)["cells"].items()
+        for region in range(len(regions))
+    ]
+
+
+def stale(entry: Entry) -> str:
+    """Derive one stored formula again and say how they differ; empty where they are the same.
+
+    Quantities of one term have to be the same polynomial. Which of several terms were proved never to win may depend on
+    how a linear program was solved: those are compared as numbers, at random points of the domain.
+    """
+    setup = setup_of(entry.model, entry.method)
+    old = Derivation.from_dict(stored(entry.model)["cells"][entry.method][entry.region])
+    domain = old.formula.domain
+    draw = random.Random(str(entry))  # noqa: S311  # points, not secrets
+    try:
+        new = Source(setup, cached=False).derivation(_asked(setup, entry))
+    except CostModelError as error:
+        return f"{entry}: cannot be derived any more: {error}"
+    if new.formula.domain != domain:
+        return f"{entry}: holds for {new.formula.domain.describe()}, stored for {domain.describe()}"
+    for key, terms in old.formula.quantities.items():
+        if len(terms) == 1 and new.formula.quantities[key] != terms:
+            return f"{entry}: {key} is {new.formula.text(key)}, stored {old.formula.text(key)}"
+    for _ in range(POINTS):
+        point = domain.draw(draw)
+        if (fresh := new.formula.evaluate(point)) != (kept := old.formula.evaluate(point)):
+            wrong = next(key for key in fresh if fresh[key] != kept[key])
+            return f"{entry}: {wrong} is {fresh[wrong]} at {point}, stored {kept[wrong]}"
+    facts = ("unknown", "grouped", "overcounted")
+    changed = [fact for fact in facts if getattr(new, fact) != getattr(old, fact)]
+    return f"{entry}: {', '.join(changed)} changed" if changed else ""
+
+
+def _asked(setup: Setup, entry: Entry) -> Request:
+    """Return what a region was derived for: the first request that it answers and none before it does."""
+    held = [Derivation.from_dict(item).formula for item in stored(entry.model)["cells"][entry.method]]
+    for asked in _requests(setup):
+        if next((at for at, formula in enumerate(held) if covers(formula, asked)), None) == entry.region:
+            return asked
+    raise LiftError("no request leads to it")

@@ -1,0 +1,76 @@
+"""The commands, one file each: a file ``NAME.py`` with a function ``NAME``. To add one, add its row here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as ``costmodel --help`` lists it; its file is imported when it is run.
+
+    Attributes:
+        name: as typed.
+        about: what it does, in one line.
+        example: a command line that shows it.
+        module: the file in this folder, where that is not the name.
+    """
+
+    name: str
+    about: str
+    example: str
+    module: str = ""
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            "estimate",
+            "FLOPs and memory of one fine-tuning step, exactly, without running it.",
+            "costmodel estimate mobilenet_v2 --method lora --rank 4 --batch 8 --resolution 192",
+        ),
+        Command(
+            "compare",
+            "Methods, and models, side by side.",
+            "costmodel compare mobilenet_v2 resnet18 --batch 8 --plot compare.svg",
+        ),
+        Command(
+            "sweep",
+            "Ranges of rank, resolution, batch, methods and models, to a CSV, Parquet or JSON Lines file.",
+            "costmodel sweep mobilenet_v2 --method lora --rank 1:64 --resolution 96:256:32 --output sweep.csv",
+        ),
+        Command(
+            "size",
+            "What fits a budget: the largest rank, batch and resolution of each method.",
+            "costmodel size mobilenet_v3 --memory 64MiB --flops 5G",
+        ),
+        Command(
+            "formula",
+            "The closed forms as text, LaTeX, Python, C99 or JSON.",
+            "costmodel formula mobilenet_v2 --method lora --format c --output lora.h",
+        ),
+        Command(
+            "peak",
+            "Why the peak is where it is: the instant, what is alive, and the memory timeline.",
+            "costmodel peak mobilenet_v2 --method lora --plot timeline.svg",
+        ),
+        Command(
+            "layers",
+            "Cost of each module, to any depth.",
+            "costmodel layers mobilenet_v2 --method lora --depth 2 --sort saved",
+        ),
+        Command(
+            "validate",
+            "Run the real step: predicted, measured and difference for every number.",
+            "costmodel validate mobilenet_v2 --method galore --rank 8 --batch 2 --height 97 --width 161",
+        ),
+        Command("models", "List the models known by name.", "costmodel models", "names"),
+        Command("methods", "List the fine-tuning methods.", "costmodel methods", "names"),
+        Command(
+            "atlas",
+            "Build and check the formulas that ship with the package.",
+            "costmodel atlas check --sample 5",
+        ),
+    )
+}

@@ -1,0 +1,57 @@
+"""What a command says on standard error while it works, and the one JSON object it prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object with exact integers on standard output."""
+    print(json.dumps(value))
+
+
+@contextmanager
+def working() -> Iterator[Callable[[str], None]]:
+    """Show on standard error what is being worked on, from the first word on, where that is a terminal."""
+    status: Any = None
+
+    def say(text: str) -> None:
+        nonlocal status
+        if status is None and sys.stderr.isatty():
+            from rich.console import Console
+
+            status = Console(stderr=True).status(text)
+            status.start()
+        elif status is not None:
+            status.update(text)
+
+    try:
+        yield say
+    finally:
+        if status is not None:
+            status.stop()
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar on standard error, where that is a terminal.
+
+    Yields:
+        A function to tell what is being worked on, how much is done and how much there is.
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def say(text: str, done: int, total: int) -> None:
+            bar.update(task, description=text, completed=done, total=total)
+
+        yield say

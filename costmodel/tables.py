@@ -1,0 +1,99 @@
+"""Tables and lines as data, printed plain into a pipe and with rich on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        cells: what stands in it, as text.
+        style: rich's name of a style, for terminals.
+        rule: whether a line, or a blank one in a pipe, sets it off from the row above.
+    """
+
+    cells: tuple[str, ...]
+    style: str = ""
+    rule: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under named columns.
+
+    Attributes:
+        columns: their names.
+        rows: each with a cell for each column.
+        left: how many columns, from the first, are flush left; the others are numbers.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    left: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text, of any length; empty for a blank one."""
+
+    text: str = ""
+    style: str = ""
+
+
+Block = Table | Line
+
+
+def show(blocks: Iterable[Block]) -> None:
+    """Print to standard output: with rich where that is a terminal, else plain text without boxes or colours."""
+    if not sys.stdout.isatty():
+        print("\n".join(map(plain, blocks)))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for block in blocks:
+        console.print(_rich(block), soft_wrap=isinstance(block, Line))
+
+
+def plain(block: Block) -> str:
+    """Write a block as plain text: columns two spaces apart, as wide as their widest cell, never cut."""
+    if isinstance(block, Line):
+        return block.text
+    lines = [block.columns, *(row.cells for row in block.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def write(cells: tuple[str, ...]) -> str:
+        placed = [
+            cell.ljust(width) if at < block.left else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(placed).rstrip()
+
+    head, *body = map(write, lines)
+    return "\n".join([head, *(("\n" if row.rule else "") + text for row, text in zip(block.rows, body, strict=True))])
+
+
+def _rich(block: Block) -> RenderableType:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    if isinstance(block, Line):
+        return Text(block.text, style=block.style)
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for at, column in enumerate(block.columns):
+        table.add_column(column, justify="left" if at < block.left else "right", overflow="fold")
+    for row in block.rows:
+        if row.rule:
+            table.add_section()
+        table.add_row(*map(Text, row.cells), style=row.style or None)
+    return table
