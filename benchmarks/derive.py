@@ -31,7 +31,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from costmodel.api import setup_of
-from costmodel.contract import RANK_BANDS, Point
+from costmodel.contract import SHORT_RANKS, Point
 from costmodel.derive import Tracer, derive
 from costmodel.methods import PAPER
 from costmodel.protocol import adapted_model, batch, optimizer_of, two_steps
@@ -74,7 +74,7 @@ def for_real(setup: Setup, point: Point) -> float:
 def row(model: str, method: str) -> list[str]:
     setup = setup_of(model, method)
     point = Point(r=setup.method.rank)
-    derived = statistics.median(seconds(lambda: derive(Tracer(setup), point, {}, RANK_BANDS[0])) for _ in range(3))
+    derived = statistics.median(seconds(lambda: derive(Tracer(setup), point, {}, SHORT_RANKS)) for _ in range(3))
     fake = on_fake_tensors(setup, point)
     real = statistics.median(for_real(setup, point) for _ in range(3))
     asked = request(setup)
@@ -104,7 +104,7 @@ def main() -> None:
     models = parser.parse_args().models
     for method in PAPER:  # imports and first-call costs of torch, peft and galore_torch
         setup = setup_of("resnet18", method)
-        derive(Tracer(setup), Point(r=setup.method.rank), {}, RANK_BANDS[0])
+        derive(Tracer(setup), Point(r=setup.method.rank), {}, SHORT_RANKS)
     on_fake_tensors(setup_of("resnet18", "fft"), Point(r=None))
     columns = ("cell", "derive", "fake", "derive/fake", "real", "derive/real", "at", "again")
     table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)

@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from costmodel.cache import write_whole
+from costmodel.files import write_whole
 from costmodel.methods import PAPER
 from costmodel.subjects import model_table
 

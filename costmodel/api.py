@@ -14,7 +14,7 @@ from costmodel.contract import AXES, CONVENTIONS, DEFAULT_CLASSES, GROUPS, KINDS
 from costmodel.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
 from costmodel.inputs import InputSpec
 from costmodel.methods import METHODS, Options, find
-from costmodel.request import Request, numbers_only, positive, request
+from costmodel.request import Request, numbers_only, positive, request, request_at
 from costmodel.setup import Setup
 from costmodel.source import Source
 from costmodel.training import Training
@@ -93,12 +93,8 @@ class Estimate:
             InputError: as `estimate`.
         """
         given = {"N": N, "H": resolution or H, "W": resolution or W, "S": S, "r": r}
-        values: dict[str, object] = {**self._request.values}
-        values |= {axis: value for axis, value in given.items() if value is not None}
-        sides = {"height": values.get("H"), "width": values.get("W")}
-        if sides["height"] == sides["width"]:
-            sides = {"resolution": sides["height"]}
-        asked = request(self.setup, rank=values.get("r"), batch=values["N"], length=values.get("S"), **sides)
+        values = {**self._request.values, **{axis: value for axis, value in given.items() if value is not None}}
+        asked = request_at(self.setup, values)
         return answer(self._source, asked, self.alias)
 
     @cached_property

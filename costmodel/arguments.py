@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from costmodel.api import setup_of
-from costmodel.contract import DEFAULT_CLASSES
-from costmodel.errors import InputError
-from costmodel.methods import Options
+from costmodel.contract import CONVENTIONS, DEFAULT_CLASSES
+from costmodel.errors import InputError, unknown
+from costmodel.methods import PAPER, Method, Options, check_rank_allowed, find
 from costmodel.request import Request, positive, request
 from costmodel.setup import Setup
+from costmodel.subjects import model_table
 from costmodel.training import AUTOCAST, LOSSES, OPTIMIZERS, PRECISIONS, Training
 
+
+def _known_convention(value: str) -> str:
+    if value not in CONVENTIONS:
+        raise unknown("convention", value, CONVENTIONS)
+    return value
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object with exact integers.")]
+
+PlotFile = Annotated[
+    Path | None, typer.Option("--plot", help="Draw it too: an .svg, .png or .pdf file.", show_default=False)
+]
+Convention = Annotated[
+    str,
+    typer.Option("--convention", help=f"How FLOPs are counted: {', '.join(CONVENTIONS)}.", callback=_known_convention),
+]
 
 _MODEL, _SIZES, _METHOD, _TRAINING = "Model", "Sizes: a number, or a name to stay symbolic", "Method", "Training"
 
@@ -113,15 +130,6 @@ class CellArguments:
         """
         if self.model is None:
             raise InputError("which model? 'costmodel models' lists the names")
-        options: dict[str, Any] = {
-            "targets": self.targets,
-            "alpha": None if self.alpha is None else positive("alpha", self.alpha),
-            "rank_pattern": tuple(_rank_of(entry) for entry in self.rank_pattern or ()),
-            "train_head": self.train_head,
-            "update_gap": None if self.update_gap is None else positive("update-gap", self.update_gap),
-            "projection": self.projection,
-            "scale": self.scale,
-        }
         training = Training(
             self.optimizer,
             self.loss,
@@ -136,15 +144,37 @@ class CellArguments:
             classes=positive("classes", self.classes),
             inputs=self.inputs,
             aux=self.aux,
-            options=Options(**{name: value for name, value in options.items() if value is not None}),
+            options=self.options(),
             training=training,
         )
+
+    def options(self) -> Options:
+        """Return what the method is told beside its rank.
+
+        Raises:
+            InputError: for bad input.
+        """
+        options: dict[str, Any] = {
+            "targets": self.targets,
+            "alpha": None if self.alpha is None else positive("alpha", self.alpha),
+            "rank_pattern": tuple(_rank_of(entry) for entry in self.rank_pattern or ()),
+            "train_head": self.train_head,
+            "update_gap": None if self.update_gap is None else positive("update-gap", self.update_gap),
+            "projection": self.projection,
+            "scale": self.scale,
+        }
+        return Options(**{name: value for name, value in options.items() if value is not None})
+
+    @property
+    def changed(self) -> list[str]:
+        """The fields that are not at their default."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     @property
     def given(self) -> list[str]:
         """The options that are not at their default, without the model."""
-        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
-        return ["--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in names if name != "model"]
+        flags = {name: "--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in self.changed}
+        return [flag for name, flag in flags.items() if name != "model"]
 
     def request(self, setup: Setup) -> Request:
         """Return the point asked for.
@@ -167,22 +197,122 @@ def _rank_of(entry: str) -> tuple[str, int]:
     return pattern, positive("rank-pattern", rank)
 
 
+@dataclass(frozen=True, slots=True)
+class CellsArguments:
+    """Several models and methods as asked for on the command line.
+
+    Attributes:
+        models: as typed.
+        methods: as typed; the contract's five where none is, or for ``all``.
+        cell: all that is said of every cell alike.
+    """
+
+    models: list[str]
+    methods: list[str]
+    cell: CellArguments
+
+    def setups(self) -> list[Setup]:
+        """Return a setup for each model with each method.
+
+        What only some of the methods know (a rank, ``--targets``, ...) is told to those.
+
+        Raises:
+            InputError: for bad input, or where no method knows what it is told.
+        """
+        methods = [find(name) for name in self._names()]
+        told = {field.name for field in fields(Options)} & {*self.cell.changed}
+        for option in told:
+            if not any(option in method.options for method in methods):
+                methods[0].check(self.cell.options(), Training())
+        return [self._cell(model, method, told).setup() for model in self.models for method in methods]
+
+    def _names(self) -> list[str]:
+        names = [name for given in self.methods for name in given.split(",")]
+        return list(PAPER) if not names or names == ["all"] else list(dict.fromkeys(names))
+
+    def _cell(self, model: str, method: Method, told: Collection[str]) -> CellArguments:
+        unknown_to_it: dict[str, Any] = {option: None for option in told if option not in method.options}
+        if "train_head" in unknown_to_it:
+            unknown_to_it["train_head"] = False
+        return replace(self.cell, model=model, method=method.name, **unknown_to_it)
+
+    def alias(self, setup: Setup) -> str | None:
+        """Return the name that a setup's model was asked for by, where it stands for another."""
+        if setup.subject.name in self.models:
+            return None
+        return next(
+            (name for name in self.models if model_table().get(name, {}).get("alias_of") == setup.subject.name), None
+        )
+
+    def requests(self, setups: Sequence[Setup]) -> list[Request]:
+        """Return the point asked for in each setup.
+
+        Raises:
+            InputError: for bad input, or a rank where no method has one.
+        """
+        if self.cell.rank is not None and not any(setup.method.ranked for setup in setups):
+            check_rank_allowed(setups[0].method, self.cell.rank)
+        return [
+            (self.cell if setup.method.ranked else replace(self.cell, rank=None)).request(setup) for setup in setups
+        ]
+
+
 def takes_cell(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command all options of a cell; its first parameter gets them as `CellArguments`."""
-    hints = get_type_hints(CellArguments, include_extras=True)
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    return _spread(command, _parameters(), lambda given: CellArguments(**given))
+
+
+def takes_cells(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command models, methods and all options of a cell; its first parameter gets them as `CellsArguments`."""
     keyword = inspect.Parameter.KEYWORD_ONLY
-    cell = [
+    several = [
+        inspect.Parameter("models", keyword, annotation=_Models),
+        inspect.Parameter("methods", keyword, default=None, annotation=_Methods),
+    ]
+    shared = [parameter for parameter in _parameters() if parameter.name not in ("model", "method")]
+
+    def gather(given: dict[str, Any]) -> CellsArguments:
+        return CellsArguments(given.pop("models"), given.pop("methods") or [], CellArguments(**given))
+
+    return _spread(command, [*several, *shared], gather)
+
+
+_Models = Annotated[
+    list[str], typer.Argument(help="One or more models, as for 'estimate'.", metavar="MODEL...", show_default=False)
+]
+_Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        "-m",
+        help="A method, or several separated by commas; may be given again (the five of the contract if left out).",
+        rich_help_panel=_METHOD,
+        show_default=False,
+    ),
+]
+
+
+def _parameters() -> list[inspect.Parameter]:
+    hints = get_type_hints(CellArguments, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [
         inspect.Parameter(field.name, keyword, default=field.default, annotation=hints[field.name])
         for field in fields(CellArguments)
     ]
-    names = [parameter.name for parameter in cell]
+
+
+def _spread(
+    command: Callable[..., None], parameters: Sequence[inspect.Parameter], gather: Callable[[dict[str, Any]], Any]
+) -> Callable[..., None]:
+    """Put parameters in the place of a command's first one, which gets what ``gather`` makes of them."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    names = [parameter.name for parameter in parameters]
 
     @wraps(command)
-    def with_cell(**given: Any) -> None:
-        command(CellArguments(**{name: given.pop(name) for name in names}), **given)
+    def spread(**given: Any) -> None:
+        command(gather({name: given.pop(name) for name in names}), **given)
 
-    parameters = [*cell, *(parameter.replace(kind=keyword) for parameter in own)]
-    with_cell.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
-    with_cell.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_cell
+    seen = [*parameters, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own)]
+    spread.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]  # what typer reads
+    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in seen}
+    return spread

@@ -11,6 +11,7 @@ from typing import Any
 
 import platformdirs
 
+from costmodel.files import write_whole
 from costmodel.formula import Derivation
 
 SCHEMA = 3
@@ -59,19 +60,3 @@ class FormulaCache:
 
 def _digest(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never half of it.
-
-    Raises:
-        OSError: when the folder cannot be written; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -38,8 +38,8 @@ Band = tuple[int, int | None]
 """Smallest and largest rank, the latter ``None`` where there is no largest."""
 
 EVERY_RANK: Band = (1, None)
-RANK_BANDS: tuple[Band, Band] = ((1, 64), (65, None))
-"""Where ``r`` does not saturate, formulas are given for one band at a time: two short ones instead of a long one."""
+SHORT_RANKS = (1, 64)
+"""Where ``r`` does not saturate, formulas are given for these ranks, where they are short, and for every rank."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 
-from costmodel.contract import AXES, EVERY_RANK, RANK_BANDS, Band, Point
+from costmodel.contract import AXES, EVERY_RANK, SHORT_RANKS, Band, Point
 from costmodel.errors import InputError
 from costmodel.inputs import ANY_SIDES
 from costmodel.methods import check_rank_allowed
@@ -20,7 +20,8 @@ Value = int | str
 _RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
 _OPTION = {"N": "batch", "H": "height", "W": "width", "S": "length", "r": "rank"}
 _SIZE_NAME = re.compile(r"\w*\d")
-_LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1
+"""Of any size or rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,14 @@ class Request:
 
     @property
     def band(self) -> Band:
-        """The ranks that one formula has to hold for: a number's band, or for a name every rank.
+        """The ranks that one formula has to hold for: those where it is short, or every one.
 
-        Together with other names, a name stands for the lower band, where the formula stays short.
+        A name stands for every rank, but together with other names for those where the formula is short.
         """
         rank = self.values.get("r")
-        if isinstance(rank, str) and len(self.names) == 1:
-            return EVERY_RANK
-        return RANK_BANDS[isinstance(rank, int) and rank >= RANK_BANDS[1][0]]
+        if isinstance(rank, str):
+            return EVERY_RANK if len(self.names) == 1 else SHORT_RANKS
+        return EVERY_RANK if rank and rank > SHORT_RANKS[1] else SHORT_RANKS
 
     def representative(self) -> Point:
         """Return a point in the region that is asked for: symbolic axes stand for their general case."""
@@ -100,6 +101,19 @@ def request(
     return Request(values, {"N": 2, **inputs.defaults, "r": max(method.rank or 1, 2)})
 
 
+def request_at(setup: Setup, point: Mapping[str, Value]) -> Request:
+    """Check a point given by its axes.
+
+    Raises:
+        InputError: as `request`.
+    """
+    given = {_OPTION[axis]: value for axis, value in point.items()}
+    if "H" in point and point["H"] == point.get("W"):
+        given["resolution"] = given.pop("height")  # one name may stand for both sides
+        del given["width"]
+    return request(setup, **given)
+
+
 def _check_lattice(values: Mapping[str, Value], setup: Setup) -> None:
     lattice, name = setup.subject.lattice, setup.subject.name
     if lattice != ANY_SIDES and not {"H", "W"} <= values.keys():
@@ -142,14 +156,14 @@ def positive(option: str, raw: object) -> int:
 def _value(option: str, raw: object) -> Value:
     text = str(raw).strip()
     if not isinstance(raw, bool) and isinstance(raw, (Integral, str)):
-        if text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST)) and 0 < int(text) <= _LARGEST:
+        if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST)) and 0 < int(text) <= LARGEST:
             return int(text)
         if isinstance(raw, str) and text.isascii() and text.isidentifier() and not keyword.iskeyword(text):
             return text
     example = {"batch": "N", "rank": "r", "resolution": "S", "height": "H", "width": "W", "length": "S"}.get(option)
     symbolic = f", or a name such as {example} to keep it symbolic" if example else ""
     shown = text if len(text) <= 40 else f"{text[:40]}..."
-    limit = f" up to {_LARGEST}" if text.isdigit() and len(text) > 9 else ""
+    limit = f" up to {LARGEST}" if text.isdigit() and len(text) > 9 else ""
     raise InputError(f"--{option} {shown}: expected a positive integer{limit}{symbolic}")
 
 

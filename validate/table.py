@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from costmodel.cache import write_whole
 from costmodel.contract import AXES
 from costmodel.errors import CostModelError, InputError
+from costmodel.files import write_whole
 from costmodel.formula import PEAK
 from costmodel.request import request
 from costmodel.source import Source

@@ -12,10 +12,10 @@ from typing import Any
 
 from costmodel.api import setup_of
 from costmodel.atlas import FOLDER, SCHEMA, stored
-from costmodel.cache import source_digest, write_whole
-from costmodel.contract import RANK_BANDS
+from costmodel.cache import source_digest
 from costmodel.derive import Tracer
 from costmodel.errors import CostModelError, InputError, LiftError, unknown
+from costmodel.files import write_whole
 from costmodel.formula import Derivation
 from costmodel.methods import PAPER
 from costmodel.request import Request, request
@@ -105,8 +105,8 @@ def survey(model: str) -> str:
 def regions(model: str, method: str) -> list[Derivation]:
     """Derive a cell's formulas: with everything symbolic, and for each region that those leave out.
 
-    Regions are batch 1, rank 1, the upper band of ranks, every rank at once, and the model's own side where sizes have
-    no closed form around it.
+    Regions are batch 1, rank 1, every rank at once, and the model's own side where sizes have no closed form around
+    it.
     """
     setup = setup_of(model, method)
     source, tracer = Source(setup, cached=False), Tracer(setup)
@@ -126,7 +126,7 @@ def regions(model: str, method: str) -> list[Derivation]:
 def _requests(setup: Setup) -> Iterator[Request]:
     square = setup.subject.lattice.square
     symbolic: dict[str, object] = {"resolution": "S"} if square else {"height": "H", "width": "W"}
-    ranks: list[object] = ["r", 1, RANK_BANDS[1][0]] if setup.method.ranked else [None]
+    ranks: list[object] = ["r", 1] if setup.method.ranked else [None]
     for sides in (symbolic, {}):
         for batch in ("N", 1):
             for rank in ranks:

@@ -75,6 +75,7 @@ class StepRecord:
         owners: storage number to name, for parameters, buffers and the input.
         input_bytes: bytes of the input batch, which is in no group.
         lookups: for each embedding of known numbers, rows of the table and the largest number.
+        modules: path to class name of each module, parents before children, in the model's own order.
     """
 
     base: dict[str, int]
@@ -84,6 +85,7 @@ class StepRecord:
     owners: dict[int, str] = field(repr=False)
     input_bytes: int
     lookups: tuple[tuple[int, int], ...] = ()
+    modules: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def tensors(value: Any) -> Iterator[TensorRef]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._C._autograd import _get_sequence_nr
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -51,6 +52,7 @@ class Recorder(TorchDispatchMode):
         self.events: list[StorageEvent] = []
         self.setup: list[TensorRef] = []
         self.owners: dict[int, str] = {}
+        self.modules: dict[str, str] = {}
         self.lookups: list[tuple[int, int]] = []
         self.phase = "forward"
         self.step = 0
@@ -59,6 +61,7 @@ class Recorder(TorchDispatchMode):
         self._input_serials: set[int] = set()
         self._module_stack: list[str] = [""]
         self._module_of_sequence: dict[int, str] = {}
+        self._numbered = _get_sequence_nr()
         self._parameter = ""
         self._dtype_names: dict[torch.dtype, str] = {}
         self._interrupts: list[KeyboardInterrupt] = []
@@ -81,6 +84,7 @@ class Recorder(TorchDispatchMode):
                 handle = parameter.register_post_accumulate_grad_hook(self._gradient_ready)
                 self._hooks.callback(handle.remove)
         paths = {id(module): _without_adapter_prefix(name) for name, module in model.named_modules()}
+        self.modules = {_without_adapter_prefix(name): type(module).__name__ for name, module in model.named_modules()}
 
         def enter(module: nn.Module, _inputs: Any) -> None:
             self._module_stack.append(paths.get(id(module), self._module_stack[-1]))
@@ -89,7 +93,8 @@ class Recorder(TorchDispatchMode):
             self._module_stack.pop()
 
         self._hooks.callback(register_module_forward_pre_hook(enter).remove)
-        self._hooks.callback(register_module_forward_hook(leave).remove)
+        # Always: a checkpoint stops its recomputation with an exception, in the middle of a module.
+        self._hooks.callback(register_module_forward_hook(leave, always_call=True).remove)
 
     def watch_input(self, batch: Iterable[torch.Tensor]) -> None:
         """Know the input batch, so that a view of it is not taken for a new storage. It is in no group."""
@@ -217,14 +222,22 @@ class Recorder(TorchDispatchMode):
                 if isinstance(value, TensorRef) and value.storage in self.owners:
                     self._parameter = self.owners[value.storage]
             return self._parameter
+        module = self._module_stack[-1]
         node = torch._C._current_autograd_node()
         if node is not None:
-            return self._module_of_sequence.get(node._sequence_nr(), "")
-        module = self._module_stack[-1]
-        # The autograd node of this call has just been numbered; its backward will carry the same number.
-        self._module_of_sequence.setdefault(torch.autograd._get_sequence_nr() - 1, module)
+            recomputed = len(self._module_stack) > 1  # a module runs inside the backward pass: checkpointing
+            return module if recomputed else self._module_of_sequence.get(node._sequence_nr(), "")
+        # The autograd node of this call has just been numbered; its backward will carry the same number. An operator
+        # in place may copy its input first, for the backward pass: two nodes, the outer one numbered first.
+        numbered = _get_sequence_nr()
+        for number in range(self._numbered, numbered):
+            self._module_of_sequence[number] = module
+        self._numbered = max(self._numbered, numbered)
         return module
 
 
 def _without_adapter_prefix(name: str) -> str:
-    return name.removeprefix("base_model.model.").removeprefix("base_model")
+    for prefix in ("base_model.model", "base_model"):
+        if name == prefix or name.startswith(f"{prefix}."):
+            return name[len(prefix) + 1 :]
+    return name

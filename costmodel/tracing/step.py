@@ -160,6 +160,7 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
         owners=recorder.owners,
         input_bytes=sum(tensor.nbytes for tensor in given.tensors),
         lookups=tuple(recorder.lookups),
+        modules=recorder.modules,
     )
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import costmodel.cache as cache
-from costmodel.cache import FormulaCache, write_whole
+from costmodel.cache import FormulaCache
 from costmodel.domain import Domain
+from costmodel.files import write_whole
 from costmodel.formula import QUANTITIES, CostFormula, Derivation
 from costmodel.polynomial import Polynomial
 from costmodel.sizes import Capped, Strided

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.contract import EVERY_RANK, RANK_BANDS
+from costmodel.contract import EVERY_RANK, SHORT_RANKS
 from costmodel.errors import InputError
 from costmodel.methods import METHODS
 from costmodel.request import request
@@ -25,11 +25,11 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("rank", "batch", "band"),
     [
-        (64, 1, RANK_BANDS[0]),
-        (65, 1, RANK_BANDS[1]),
+        (64, 1, SHORT_RANKS),
+        (65, 1, EVERY_RANK),
         ("r", 1, EVERY_RANK),
-        ("r", "N", RANK_BANDS[0]),
-        (70, "N", RANK_BANDS[1]),
+        ("r", "N", SHORT_RANKS),
+        (70, "N", EVERY_RANK),
     ],
 )
 def test_bands(rank: object, batch: object, band: object) -> None:

@@ -1,0 +1,328 @@
+"""The inverse question: what is the largest rank, batch or resolution that still fits a budget? Exactly, by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from costmodel.comparison import STEP
+from costmodel.contract import SHORT_RANKS, SIDES
+from costmodel.errors import CostModelError, InputError
+from costmodel.formula import PEAK, CostFormula, flops_key, memory_key
+from costmodel.request import LARGEST, Request, Value, request_at
+from costmodel.source import Source
+from costmodel.units import size, work
+
+RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Ranks of the configurations that a frontier is drawn from."""
+
+SCANNED = 2**20
+"""How far a quantity that is not proved to rise is evaluated value by value."""
+
+REACH = ("fft", "galore", "lora", "dora")
+"""Methods by what they can change: every weight, every weight through a projected update, low-rank updates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a device has.
+
+    Attributes:
+        memory: bytes for the peak, ``None`` for no limit.
+        flops: FLOPs for a step after the first one, ``None`` for no limit.
+        convention: how FLOPs are counted.
+    """
+
+    memory: int | None
+    flops: int | None
+    convention: str = "arithmetic"
+
+    def __str__(self) -> str:
+        parts = [
+            f"peak <= {size(self.memory)}" if self.memory else "",
+            f"step <= {work(self.flops)}" if self.flops else "",
+        ]
+        return ", ".join(filter(None, parts))
+
+    def fits(self, cost: Cost) -> bool:
+        """Tell whether a cost is within the budget."""
+        return (self.memory is None or cost.peak <= self.memory) and (self.flops is None or cost.step <= self.flops)
+
+    def leaves_room(self, numbers: Mapping[str, int]) -> bool:
+        """Tell whether smaller inputs could fit: what a step takes for parameters alone does not shrink with them.
+
+        Parameters, buffers and all gradients are alive when the optimizer's tensors are at their peak.
+        """
+        held = [numbers[memory_key(group)] for group in ("param", "buffer", "grad", "opt")]
+        optimizer = numbers[flops_key(self.convention, "optimizer")]
+        return (self.memory is None or sum(held) <= self.memory) and (self.flops is None or optimizer <= self.flops)
+
+    @property
+    def keys(self) -> list[str]:
+        """The quantities that it limits."""
+        step = [flops_key(self.convention, phase) for phase in STEP]
+        return [PEAK] * (self.memory is not None) + step * (self.flops is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a budget is compared with: the peak in bytes, FLOPs of a step after the first, bytes of gradients."""
+
+    peak: int
+    step: int
+    trained: int
+
+    def beaten_by(self, other: Cost) -> bool:
+        """Tell whether another one trains as much with no more memory and FLOPs, and is better in one of the three."""
+        return other != self and other.peak <= self.peak and other.step <= self.step and other.trained >= self.trained
+
+    @staticmethod
+    def of(numbers: Mapping[str, int], convention: str) -> Cost:
+        """Take it from the numbers of a formula."""
+        step = sum(numbers[flops_key(convention, phase)] for phase in STEP)
+        return Cost(numbers[PEAK], step, numbers[memory_key("grad")])
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """The largest value of an axis that still fits, all else as asked.
+
+    Attributes:
+        axis: ``r``, ``N``, ``S`` (tokens), or ``side`` for height and width at once.
+        value: the value, ``None`` where not even the smallest fits.
+        unlimited: whether every value fits: a rank that saturates.
+        step: what the value is a multiple of.
+    """
+
+    axis: str
+    value: int | None
+    unlimited: bool = False
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a method stands to a budget.
+
+    Attributes:
+        source: the cell.
+        point: where it was asked for, and where ``cost`` is taken.
+        cost: peak, step, gradients there.
+        fits: whether that is within the budget.
+        largest: of each axis.
+    """
+
+    source: Source
+    point: Mapping[str, int]
+    cost: Cost
+    fits: bool
+    largest: tuple[Largest, ...]
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.source.setup.method.name
+
+
+def fit(source: Source, asked: Request, budget: Budget) -> Fit:
+    """Find out how a cell stands to a budget.
+
+    Args:
+        source: the cell.
+        asked: the point, numbers only.
+        budget: what there is.
+
+    Raises:
+        InputError: where the model refuses the point.
+        TraceError, LiftError: where no formula can be derived.
+    """
+    point = asked.numbers
+    cost = Cost.of(source.derivation(asked).formula.evaluate(point), budget.convention)
+    search = _Search(source, point, budget)
+    axes = [("r", ("r",)), ("N", ("N",)), ("S", ("S",)), ("side", ("H", "W"))]
+    largest = tuple(search.largest(name, moved) for name, moved in axes if {*moved} <= point.keys())
+    return Fit(source, point, cost, budget.fits(cost), largest)
+
+
+class _Search:
+    """Looks for the largest value of an axis, in each region of the formulas along it."""
+
+    def __init__(self, source: Source, point: Mapping[str, int], budget: Budget) -> None:
+        self._source = source
+        self._point = point
+        self._budget = budget
+
+    def largest(self, name: str, moved: Sequence[str]) -> Largest:
+        """Return the largest value of the axes that move together, all else as asked."""
+        regions = list(self._regions(moved))
+        step = max(region.step for region in regions)
+        fitting = [value for region in regions if (value := self._within(region, moved)) is not None]
+        if not fitting and moved[0] in SIDES:
+            below = min(region.first for region in regions)
+            fitting = [value for value in [self._small(moved, below)] if value is not None]
+        best = max(fitting, default=None)
+        return Largest(name, best, unlimited=best is not None and best + step > LARGEST, step=step)
+
+    def _regions(self, moved: Sequence[str]) -> Iterator[_Region]:
+        """Yield the regions of the formulas along an axis; together they hold every value that has a closed form."""
+        names: dict[str, Value] = dict.fromkeys(moved, "S")
+        held: dict[str, Value] = {axis: self._point[axis] for axis in moved}
+        starts: dict[str, list[dict[str, Value]]] = {
+            "N": [{"N": 1}, {"N": 2}],
+            "r": [{"r": 1}, {"r": 2}, {"r": SHORT_RANKS[1] + 1}],
+        }
+        for values in starts.get(moved[0], [names, held]):
+            try:
+                asked = request_at(self._source.setup, {**self._point, **values})
+                formula = self._source.derivation(asked).formula
+            except CostModelError:
+                if values is names:
+                    continue  # no closed form in the sides: only the one asked for is known
+                raise
+            domain = formula.domain
+            axes = [domain.tied.get(axis, axis) for axis in moved]
+            if any(axis in domain.fixed for axis in axes):
+                first = next(value for value in values.values() if isinstance(value, int))
+                yield _Region(formula, first, first, 1)
+            else:
+                step = domain.multiple.get(axes[0], 1)
+                first = max(domain.lower[axis] for axis in axes)
+                last = min(domain.upper.get(axis, LARGEST) for axis in axes)
+                yield _Region(formula, first, last - (last - first) % step, step)
+
+    def _within(self, region: _Region, moved: Sequence[str]) -> int | None:
+        """Return the largest value of a region that fits."""
+        if not self._rises(region.formula, moved):
+            steps = range(min(SCANNED, len(region)))
+            return next((region.at(at) for at in reversed(steps) if self._fits(region, moved, at)), None)
+        if not self._fits(region, moved, 0):
+            return None
+        low, high = 0, len(region)  # the value at low fits, at high it does not or there is none
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._fits(region, moved, middle) else (low, middle)
+        return region.at(low)
+
+    def _fits(self, region: _Region, moved: Sequence[str], at: int) -> bool:
+        point = {**self._point, **dict.fromkeys(moved, region.at(at))}
+        return self._budget.fits(Cost.of(region.formula.evaluate(point), self._budget.convention))
+
+    def _rises(self, formula: CostFormula, moved: Sequence[str]) -> bool:
+        """Prove that what the budget limits never falls along an axis: named sizes do not, and none is subtracted."""
+        held = {axis: value for axis, value in self._point.items() if axis not in moved}
+        values: dict[str, Value] = {**held}
+        values |= {name: size.at(held) for name, size in formula.sizes.items() if size.axis in held}
+        terms = [term.substitute(values) for key in self._budget.keys for term in formula.quantities[key]]
+        return all(c >= 0 for term in terms for monomial, c in term.terms.items() if monomial)
+
+    def _small(self, moved: Sequence[str], below: int) -> int | None:
+        """Return the largest side that fits below where the closed form begins: there each one has its own formula.
+
+        Raises:
+            TraceError, LiftError: where no formula can be derived.
+        """
+        lattice = self._source.setup.subject.lattice.multiple
+        for side in range((below - 1) // lattice * lattice, 0, -lattice):
+            point = {**self._point, **dict.fromkeys(moved, side)}
+            try:
+                formula = self._source.derivation(request_at(self._source.setup, point)).formula
+            except InputError:  # a model that refuses a side refuses smaller ones
+                return None
+            numbers = formula.evaluate(point)
+            if self._budget.fits(Cost.of(numbers, self._budget.convention)):
+                return side
+            if not self._budget.leaves_room(numbers):
+                return None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """Where one formula holds along an axis: from ``first`` to ``last`` in steps."""
+
+    formula: CostFormula
+    first: int
+    last: int
+    step: int
+
+    def __len__(self) -> int:
+        return (self.last - self.first) // self.step + 1
+
+    def at(self, place: int) -> int:
+        """Return a value of the region by its place."""
+        return self.first + place * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A method at a rank, as a point of a trade-off.
+
+    Attributes:
+        method: its name.
+        rank: its rank, ``None`` where it has none.
+        cost: peak, step and gradients.
+        on_frontier: whether no other one trains as many numbers with no more memory and no more FLOPs.
+    """
+
+    method: str
+    rank: int | None
+    cost: Cost
+    on_frontier: bool
+
+
+def frontier(cells: Sequence[tuple[Source, Request]], convention: str = "arithmetic") -> list[Configuration]:
+    """Weigh methods and ranks against each other at one batch and resolution.
+
+    Args:
+        cells: one for each method, with the point asked for; ranks are `RANKS` and the one asked for.
+        convention: how FLOPs are counted.
+    """
+    found: list[tuple[str, int | None, Cost]] = []
+    for source, asked in cells:
+        point = asked.numbers
+        ranks = sorted({*RANKS, point["r"]}) if "r" in point else [None]
+        for rank in ranks:
+            at = point if rank is None else {**point, "r": rank}
+            formula = source.derivation(request_at(source.setup, at)).formula
+            found.append((source.setup.method.name, rank, Cost.of(formula.evaluate(at), convention)))
+    costs = [cost for *_, cost in found]
+    return [Configuration(*item, on_frontier=not any(map(item[2].beaten_by, costs))) for item in found]
+
+
+def recommend(fits: Sequence[Fit], budget: Budget) -> tuple[str | None, str]:
+    """Choose a method for a budget, and say why in a sentence.
+
+    The one that can change the most of the model, of those that fit: `REACH`, then by bytes of gradients. A cost model
+    knows nothing of accuracy.
+
+    Returns:
+        The method, ``None`` where none fits, and the reason.
+    """
+
+    def reach(found: Fit) -> tuple[int, int]:
+        return (-REACH.index(found.method) if found.method in REACH else -len(REACH), found.cost.trained)
+
+    fitting = sorted((found for found in fits if found.fits), key=reach, reverse=True)
+    if fitting:
+        best = fitting[0]
+        spare = []
+        if budget.memory is not None:
+            spare.append(f"{size(budget.memory - best.cost.peak)} of memory")
+        if budget.flops is not None:
+            spare.append(f"{work(budget.flops - best.cost.step)} a step")
+        others = [found.method for found in fits if reach(found) > reach(best)]
+        verb = "does" if len(others) == 1 else "do"
+        beyond = f"; {', '.join(others)} would change more and {verb} not fit" if others else ""
+        reason = f"it fits with {' and '.join(spare)} to spare, and can change the most of the model of those that fit"
+        return best.method, reason + beyond
+    possible = [
+        (found, largest)
+        for found in sorted(fits, key=reach, reverse=True)
+        for largest in found.largest
+        if largest.axis in ("side", "S") and largest.value is not None
+    ]
+    if possible:
+        found, largest = max(possible, key=lambda pair: pair[1].value or 0)
+        unit = f"{largest.value}x{largest.value} pixels" if largest.axis == "side" else f"{largest.value} tokens"
+        return None, f"nothing fits as asked for; {found.method} does at up to {unit}"
+    return None, "nothing fits as asked for, at no resolution and no batch"

@@ -1,0 +1,164 @@
+"""``costmodel sweep``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from costmodel import ranges
+from costmodel.arguments import AsJson, CellsArguments, PlotFile, takes_cells
+from costmodel.console import print_json, progress
+from costmodel.contract import AXES
+from costmodel.errors import InputError, unknown
+from costmodel.source import Source
+from costmodel.tables import Row, Table, show
+from costmodel.units import size, work
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costmodel.chunks import Chunk, Grid
+    from costmodel.setup import Setup
+
+MOST_SHOWN = 100
+"""Points that are printed as a table, where no file is asked for."""
+
+MOST_DRAWN = 100_000
+"""Points that are drawn, or printed as one JSON object."""
+
+_NAMES = {"rank": "r", "batch": "N", "resolution": "S", "height": "H", "width": "W", "length": "S"}
+_SHOWN = ("memory.peak", "memory.sum_of_group_peaks", "flops.arithmetic.forward", "flops.arithmetic.backward")
+
+
+@takes_cells
+def sweep(
+    cells: CellsArguments,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    plot: PlotFile = None,
+    quantity: Annotated[
+        str, typer.Option(help="What --plot draws: a column of the output, such as memory.act.")
+    ] = "memory.peak",
+) -> None:
+    """Evaluate ranges of rank, resolution, height, width, batch and length: 8, 1:64, 96:256:32 or 1,2,4, ends included.
+
+    Every method, and every model, is evaluated at every combination, in chunks: memory does not grow with their number.
+    """
+    from costmodel import frames
+    from costmodel.chunks import COLUMNS
+
+    if quantity not in COLUMNS:
+        raise unknown("quantity", quantity, COLUMNS)
+    grids = _grids(cells)
+    total = sum(map(len, grids))
+    if output is not None:
+        with frames.writer(output) as append, progress() as say:
+            written = _each(grids, say, lambda chunk: append(frames.rows(chunk)))
+        _say(f"{written:,} points written to {output}")
+    if output is not None and plot is None and not as_json:
+        return
+    limit = MOST_SHOWN if plot is None and not as_json else MOST_DRAWN
+    if total > limit:
+        raise InputError(f"{total:,} points: up to {limit:,} are shown; give --output FILE, or a step as in 1:64:8")
+    chunks: list[Chunk] = []
+    with progress() as say:
+        _each(grids, say, chunks.append)
+    frame = frames.frame(chunks)
+    if plot is not None:
+        _draw(frame, quantity, plot)
+    if as_json:
+        import json
+
+        rows = json.loads(frame.to_json(orient="records"))
+        print_json({"schema": "costmodel.sweep/1", "rows": rows})
+    elif output is None:
+        show([_table(frame)])
+
+
+def _each(grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Callable[[Chunk], Any]) -> int:
+    """Hand each chunk on, and say on standard error which points have no cost.
+
+    Raises:
+        InputError: where none has one.
+    """
+    from costmodel.chunks import Refusal, sweep
+
+    points = 0
+    refusals: list[Refusal] = []
+    for found in sweep(grids, say):
+        if isinstance(found, Refusal):
+            refusals.append(found)
+        else:
+            use(found)
+            points += len(found)
+    if not points:
+        raise InputError(refusals[0].reason)
+    for refusal in refusals:
+        _say(str(refusal))
+    return points
+
+
+def _say(text: str) -> None:
+    print(f"costmodel: {text}", file=sys.stderr)
+
+
+def _grids(cells: CellsArguments) -> list[Grid]:
+    from costmodel.chunks import Grid
+
+    given = {name: text for name in _NAMES if (text := getattr(cells.cell, name)) is not None}
+    values = {name: ranges.parse(name, text) for name, text in given.items()}
+    # Names in the place of ranges: what is refused now is refused whatever the numbers are.
+    symbols: dict[str, Any] = {name: _NAMES[name] for name in given}
+    probe = replace(cells, cell=replace(cells.cell, **symbols))
+    setups = probe.setups()
+    probe.requests(setups)
+    return [Grid(Source(setup), _axes(setup, values), "resolution" in values) for setup in setups]
+
+
+def _axes(setup: Setup, values: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+    """Return the values of each axis of a cell; what is not given is at its default."""
+    inputs, method = setup.subject.inputs, setup.method
+    axes = {"N": values["batch"]}
+    for axis, name in (("H", "height"), ("W", "width"), ("S", "length")):
+        if axis in inputs.axes:
+            axes[axis] = values.get(name, (inputs.defaults[axis],))
+    if "resolution" in values:
+        axes["H"] = values["resolution"]
+        del axes["W"]
+    if method.rank is not None:
+        axes["r"] = values.get("rank", (method.rank,))
+    return axes
+
+
+def _draw(frame: pd.DataFrame, quantity: str, path: Path) -> None:
+    from costmodel import plots
+
+    ranged = [axis for axis in AXES if frame[axis].nunique() > 1]
+    if not ranged:
+        raise InputError("--plot: one point is no curve; give a range, such as --batch 1:64")
+    square = frame["H"].equals(frame["W"]) and {"H", "W"} <= {*ranged}
+    x = max(ranged, key=lambda axis: frame[axis].nunique())
+    others = [axis for axis in ranged if axis != x and not (square and axis == "W")]
+    names = [name for name in ("model", "method") if frame[name].nunique() > 1]
+    unit: Literal["bytes", "FLOP"] = "bytes" if quantity.startswith("memory") else "FLOP"
+    plots.save(plots.curves(frame, x, quantity, unit, [*names, *others]), path)
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    from pandas import isna
+
+    axes = [axis for axis in AXES if frame[axis].notna().any()]
+    rows = []
+    for _, point in frame.iterrows():
+        sizes = ["" if isna(point[axis]) else str(point[axis]) for axis in axes]
+        costs = [(size if name.startswith("memory") else work)(int(point[name])) for name in _SHOWN]
+        rows.append(Row((point["model"], point["method"], *sizes, *costs)))
+    return Table(("model", "method", *axes, *_SHOWN), tuple(rows), left=2)

@@ -1,0 +1,35 @@
+"""Files that are there whole or not at all, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to, which takes its place at the end, or is removed when that fails.
+
+    Raises:
+        OSError: when the folder cannot be written; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old text or the new one, never half of it.
+
+    Raises:
+        OSError: when the folder cannot be written; nothing is left behind.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
