@@ -8,6 +8,7 @@
 from costmodel.api import Estimate, estimate, methods, models, trace
 from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.methods import Method, Options
+from costmodel.studies import compare, size, sweep
 from costmodel.training import Training
 
 __version__ = "0.1.0"
@@ -22,8 +23,11 @@ __all__ = [
     "TraceError",
     "Training",
     "__version__",
+    "compare",
     "estimate",
     "methods",
     "models",
+    "size",
+    "sweep",
     "trace",
 ]

@@ -52,6 +52,21 @@ class Grid:
         return {axis: found[axis] for axis in AXES if axis in found}
 
 
+def grid_of(source: Source, values: Mapping[str, Sequence[int]]) -> Grid:
+    """Return the grid of a cell over ranges by their options' names; what is not given is at the cell's default."""
+    inputs, method = source.setup.subject.inputs, source.setup.method
+    axes: dict[str, Sequence[int]] = {"N": values.get("batch", (1,))}
+    for axis, name in (("H", "height"), ("W", "width"), ("S", "length")):
+        if axis in inputs.axes:
+            axes[axis] = values.get(name, (inputs.defaults[axis],))
+    if "resolution" in values:
+        axes["H"] = values["resolution"]
+        del axes["W"]
+    if method.rank is not None:
+        axes["r"] = values.get("rank", (method.rank,))
+    return Grid(source, axes, square="resolution" in values)
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some points of one cell and their cost.

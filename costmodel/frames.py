@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,9 @@ from costmodel.chunks import COLUMNS, Chunk
 from costmodel.contract import AXES
 from costmodel.errors import InputError
 from costmodel.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = pa.schema(
     [
@@ -37,12 +40,13 @@ def rows(chunk: Chunk) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def frame(chunks: Sequence[Chunk]) -> Any:
+def frame(chunks: Sequence[Chunk]) -> pd.DataFrame:
     """Return chunks as one pandas frame; axes have pandas' nullable integer type."""
     import pandas as pd
 
     table = pa.concat_tables([rows(chunk) for chunk in chunks]) if chunks else SCHEMA.empty_table()
-    return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    made: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return made
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from costmodel.chunks import Chunk, Grid
-    from costmodel.setup import Setup
 
 MOST_SHOWN = 100
 """Points that are printed as a table, where no file is asked for."""
@@ -111,7 +110,7 @@ def _say(text: str) -> None:
 
 
 def _grids(cells: CellsArguments) -> list[Grid]:
-    from costmodel.chunks import Grid
+    from costmodel.chunks import grid_of
 
     given = {name: text for name in _NAMES if (text := getattr(cells.cell, name)) is not None}
     values = {name: ranges.parse(name, text) for name, text in given.items()}
@@ -120,22 +119,7 @@ def _grids(cells: CellsArguments) -> list[Grid]:
     probe = replace(cells, cell=replace(cells.cell, **symbols))
     setups = probe.setups()
     probe.requests(setups)
-    return [Grid(Source(setup), _axes(setup, values), "resolution" in values) for setup in setups]
-
-
-def _axes(setup: Setup, values: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
-    """Return the values of each axis of a cell; what is not given is at its default."""
-    inputs, method = setup.subject.inputs, setup.method
-    axes = {"N": values["batch"]}
-    for axis, name in (("H", "height"), ("W", "width"), ("S", "length")):
-        if axis in inputs.axes:
-            axes[axis] = values.get(name, (inputs.defaults[axis],))
-    if "resolution" in values:
-        axes["H"] = values["resolution"]
-        del axes["W"]
-    if method.rank is not None:
-        axes["r"] = values.get("rank", (method.rank,))
-    return axes
+    return [grid_of(Source(setup), values) for setup in setups]
 
 
 def _draw(frame: pd.DataFrame, quantity: str, path: Path) -> None:

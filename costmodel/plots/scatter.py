@@ -1,4 +1,4 @@
-"""Configurations by peak memory and FLOPs, and the ones that no other beats in both."""
+"""Configurations by peak memory and FLOPs, and the ones on the trade-off frontier."""
 
 from __future__ import annotations
 
@@ -47,14 +47,16 @@ _OFFSETS = [
 
 @styled
 def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str) -> Figure:
-    """Draw configurations as points; those on the frontier are joined, numbered from the left and listed at the side.
+    """Draw configurations as points; those on the frontier are strong, numbered from the left and listed at the side.
+
+    They are not joined: a frontier may weigh more than the two axes that are drawn.
 
     Args:
         frame: one row for each configuration, with a column ``method``.
         x: column of the peak, in bytes.
         y: column of the FLOPs.
         label: column of what to call a configuration.
-        on: column that is true where no other configuration is better in both.
+        on: column that is true on the frontier.
 
     Returns:
         A figure. A number for which there is no free place beside its point is in the list only.
@@ -90,9 +92,6 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str) -> Figure
                 zorder=4 if strong else 2,
                 gid=f"{method}, {'frontier' if strong else 'all'}",
             )
-    # Between two neighbours nothing is better than the left one's FLOPs at the left one's peak: a stair.
-    (stair,) = panel.plot(chosen[x], chosen[y], drawstyle="steps-post", color=BLACK, linewidth=0.8, zorder=3)
-    stair.set_gid("frontier")
     _axis(panel, panel.xaxis, known[x], x.replace("_", " "), "bytes")
     _axis(panel, panel.yaxis, known[y], y.replace("_", " "), "FLOP")
     keys = [Line2D([], [], color=look.colour, marker=look.marker, linestyle="none") for look in styles.values()]
