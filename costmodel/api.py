@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from costmodel import subjects
+from costmodel.cells import described
 from costmodel.contract import AXES, CONVENTIONS, DEFAULT_CLASSES, GROUPS, KINDS, PHASES
 from costmodel.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
 from costmodel.inputs import InputSpec
@@ -39,7 +40,9 @@ class Estimate:
     Attributes:
         model: the model's name, aliases resolved.
         alias: the name asked for, where it was an alias.
-        method, optimizer, loss: what is costed.
+        method: name of the method.
+        optimizer: name of the optimizer.
+        loss: name of the loss.
         classes: outputs of the head, ``None`` for a module given as an object.
         point: N, H, W, r; ``None`` where symbolic or without meaning.
         symbolic: the axes that stay symbolic, with their name in the formulas.
@@ -123,18 +126,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract's JSON object as plain data."""
-        data: dict[str, Any] = {
-            "schema": "costmodel.estimate/1",
-            "model": self.model,
-            "alias": self.alias,
-            "method": self.method,
-            "optimizer": self.optimizer,
-            "loss": self.loss,
-            "classes": self.classes,
-            "inputs": str(self.setup.subject.inputs),
-            "options": self.setup.options.given,
-            "training": asdict(self.setup.training),
-        }
+        data: dict[str, Any] = {"schema": "costmodel.estimate/1", **described(self.setup, self.alias)}
         for name in ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown"):
             data[name] = _plain(getattr(self, name))
         data["grouped_convolutions"] = self.grouped_convolutions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class CostModelError(Exception):
@@ -28,6 +27,8 @@ class LiftError(CostModelError, RuntimeError):
 
 def unknown(kind: str, value: str, accepted: Iterable[str]) -> InputError:
     """Build the error for a name that is not in a list, nearest names first."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
     names = sorted(accepted)
     near = get_close_matches(value, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"accepted: {', '.join(names)}"

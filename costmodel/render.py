@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.api import Estimate
+from costmodel.cells import title
 from costmodel.contract import CONVENTIONS, GROUPS, PHASES
 from costmodel.tables import Block, Line, Row, Table
 from costmodel.units import size, work
@@ -17,14 +18,8 @@ if TYPE_CHECKING:
 
 def heading(estimate: Estimate) -> str:
     """Say which cell an estimate is of."""
-    alias = f" ({estimate.alias})" if estimate.alias else ""
-    sizes = ", ".join(f"{axis} = {value}" for axis, value in estimate.point.items() if value is not None)
-    left = f", symbolic in {', '.join(dict.fromkeys(estimate.symbolic.values()))}" if estimate.symbolic else ""
-    classes = f", {estimate.classes} classes" if estimate.classes else ""
-    setting = f"{estimate.optimizer}, loss {estimate.loss}"
-    setup = estimate.setup
-    told = "".join(f", {label}" for label in (setup.options.label, setup.training.label) if label)
-    return f"{estimate.model}{alias}, {estimate.method}: {sizes}{left}{classes}, {setting}{told}"
+    sizes = {axis: value for axis, value in estimate.point.items() if value is not None}
+    return title(estimate.setup, sizes, estimate.alias, estimate.symbolic.values())
 
 
 def estimate_blocks(estimate: Estimate, formulas: bool) -> list[Block]:

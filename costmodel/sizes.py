@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Strided:
     """The size floor((axis + offset) / divisor), ``axis`` being ``H``, ``W`` or ``S``."""
 
@@ -53,7 +53,7 @@ class Strided:
         return (start + self.offset) // self.divisor, period // self.divisor
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """The size (axis / divisor)**2 + extra, for an axis that is a multiple of the divisor."""
 
@@ -82,7 +82,7 @@ class Tokens:
         return side**2 + self.extra, 2 * side * step, step**2
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Capped:
     """The size Min(axis, limit): a rank that saturates at the smaller side of a matrix."""
 

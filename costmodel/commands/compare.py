@@ -11,7 +11,7 @@ import typer
 
 from costmodel.api import answer
 from costmodel.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
-from costmodel.comparison import Side, side_by_side, to_dict
+from costmodel.comparison import STEP, Side, side_by_side, to_dict
 from costmodel.console import print_json, working
 from costmodel.contract import GROUPS, PHASES
 from costmodel.request import numbers_only
@@ -65,9 +65,11 @@ def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
         drawn = plots.memory_bars(groups, peaks)
     else:
         convention = sides[0].convention
-        drawn = plots.flops_bars(
-            {m: {k: e.flops[convention] for k, e in methods.items()} for m, methods in of.items()}, convention
-        )
+        phases = {
+            model: {name: {phase: found.flops[convention][phase] for phase in STEP} for name, found in methods.items()}
+            for model, methods in of.items()
+        }
+        drawn = plots.flops_bars(phases, convention)
     plots.save(drawn, path)
 
 

@@ -65,11 +65,11 @@ def layers(
         rows = tuple(engine.in_order(rows, key) if nested else sorted(rows, key=key, reverse=True))
     whole = engine.total(own)
     if as_json:
-        head = {"schema": "costmodel.layers/1", **described(setup, point, cell.alias(setup))}
+        head = {"schema": "costmodel.layers/1", **described(setup, cell.alias(setup)), "point": point.values()}
         shape = {"convention": convention, "depth": deepest, "tree": nested, "sort": sort}
         print_json({**head, **shape, "modules": [_plain(row) for row in rows], "total": _plain(whole)})
         return
-    heading = Line(f"{title(setup, point, cell.alias(setup))}, {convention} FLOPs", "bold")
+    heading = Line(f"{title(setup, point.values(), cell.alias(setup))}, {convention} FLOPs", "bold")
     show([heading, Line(), _table(rows, whole, nested), Line(), *map(Line, _remarks(nested))])
 
 

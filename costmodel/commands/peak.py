@@ -66,11 +66,11 @@ def peak(
                 others = around(Source(setup), asked, tracer)
             except CostModelError as error:
                 others = f"no closed form, so only this point is known: {error}"
-    heading = title(setup, point, cell.alias(setup))
+    heading = title(setup, point.values(), cell.alias(setup))
     if plot is not None:
         _draw(plot, over_time, heading)
     if as_json:
-        head = {"schema": "costmodel.peak/1", **described(setup, point, cell.alias(setup))}
+        head = {"schema": "costmodel.peak/1", **described(setup, cell.alias(setup)), "point": point.values()}
         print_json({**head, **_plain(found, over_time), "where": None if isinstance(others, str) else _around(others)})
         return
     blocks: list[Block] = [Line(heading, "bold"), Line(), *_explained(found, len(record.calls))]

@@ -1,0 +1,87 @@
+"""Time from the Enter key to the answer, as a whole process, against an empty Python and against the real step.
+
+    .venv/bin/python benchmarks/start.py
+
+Every command runs as a fresh process, in turn, several times; the figures are medians of wall seconds in this one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+from time import perf_counter
+
+from costmodel.tables import Row, Table, show
+
+ESTIMATE = "estimate mobilenet_v2 --method lora --rank 4"
+COMMANDS = (
+    ESTIMATE,
+    f"{ESTIMATE} --json",
+    "compare mobilenet_v2",
+    "size mobilenet_v2 --memory 64MiB",
+    "models",
+    "--help",
+)
+
+REAL_STEP = """
+from time import perf_counter
+import torch
+from costmodel.api import setup_of
+from costmodel.contract import Point
+from costmodel.protocol import adapted_model, batch, optimizer_of, two_steps
+setup, point = setup_of("mobilenet_v2", "lora"), Point()
+model = adapted_model(setup, point, "cpu")
+optimizer, given = optimizer_of(model, setup, point), batch(setup, point, torch.empty)
+start = perf_counter()
+two_steps(model, optimizer, given, setup, lambda *_: None)
+print(perf_counter() - start)
+"""
+"""Both steps of the protocol on real tensors; imports and building the model are not counted."""
+
+
+def seconds(*arguments: str) -> float:
+    start = perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time whole commands.")
+    parser.add_argument("--runs", type=int, default=15, help="times that each command runs")
+    runs = parser.parse_args().runs
+    jobs = {command: ("-m", "costmodel", *command.split()) for command in COMMANDS}
+    jobs |= {"python -c pass": ("-c", "pass"), "python -c 'import torch'": ("-c", "import torch")}
+    times: dict[str, list[float]] = {name: [seconds(*job)][:0] for name, job in jobs.items()}  # once, to warm up
+    for _ in range(runs):
+        for name, job in jobs.items():
+            times[name].append(seconds(*job))
+    median = {name: statistics.median(taken) for name, taken in times.items()}
+    step = [
+        float(subprocess.run([sys.executable, "-c", REAL_STEP], check=True, capture_output=True, text=True).stdout)  # noqa: S603
+        for _ in range(3)
+    ]
+    empty, real = median["python -c pass"], median["python -c 'import torch'"] + statistics.median(step)
+    rows = [
+        Row(
+            (
+                f"costmodel {name}",
+                f"{median[name] * 1000:.0f} ms",
+                f"{median[name] / empty:.1f}",
+                f"{median[name] / real:.3f}",
+            )
+        )
+        for name in COMMANDS
+    ]
+    rows.append(Row(("python -c pass", f"{empty * 1000:.0f} ms", "1.0", f"{empty / real:.3f}"), rule=True))
+    rows.append(
+        Row(
+            ("import torch + the real step, mobilenet_v2 lora", f"{real * 1000:.0f} ms", f"{real / empty:.1f}", "1.000")
+        )
+    )
+    show([Table(("command", "median", "/ python -c pass", "/ torch + step"), tuple(rows))])
+
+
+if __name__ == "__main__":
+    main()
