@@ -14,11 +14,19 @@ import typer
 from costmodel.api import setup_of
 from costmodel.contract import CONVENTIONS, DEFAULT_CLASSES
 from costmodel.errors import InputError, unknown
-from costmodel.methods import PAPER, Method, Options, check_rank_allowed, find
+from costmodel.methods import METHODS, PAPER, Method, Options, check_rank_allowed, find
 from costmodel.request import Request, positive, request
 from costmodel.setup import Setup
 from costmodel.subjects import model_table
 from costmodel.training import AUTOCAST, LOSSES, OPTIMIZERS, PRECISIONS, Training
+
+
+def _model_names(incomplete: str) -> list[str]:
+    return [name for name in model_table() if name.startswith(incomplete)]
+
+
+def _method_names(incomplete: str) -> list[str]:
+    return [name for name in METHODS if name.startswith(incomplete)]
 
 
 def _known_convention(value: str) -> str:
@@ -53,10 +61,18 @@ class CellArguments:
         typer.Argument(
             help="A name ('costmodel models' lists them), timm:NAME, path/to/net.py:factory or package.module:factory.",
             show_default=False,
+            autocompletion=_model_names,
         ),
     ] = None
     method: Annotated[
-        str, typer.Option("--method", "-m", help="'costmodel methods' lists them.", rich_help_panel=_METHOD)
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="'costmodel methods' lists them.",
+            rich_help_panel=_METHOD,
+            autocompletion=_method_names,
+        ),
     ] = "fft"
     rank: Annotated[
         str | None, _option("--rank", panel=_SIZES, text="Rank of methods that have one (4 if left out).")
@@ -278,7 +294,13 @@ def takes_cells(command: Callable[..., None]) -> Callable[..., None]:
 
 
 _Models = Annotated[
-    list[str], typer.Argument(help="One or more models, as for 'estimate'.", metavar="MODEL...", show_default=False)
+    list[str],
+    typer.Argument(
+        help="One or more models, as for 'estimate'.",
+        metavar="MODEL...",
+        show_default=False,
+        autocompletion=_model_names,
+    ),
 ]
 _Methods = Annotated[
     list[str] | None,
@@ -288,6 +310,7 @@ _Methods = Annotated[
         help="A method, or several separated by commas; may be given again (the five of the contract if left out).",
         rich_help_panel=_METHOD,
         show_default=False,
+        autocompletion=_method_names,
     ),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Path:
     """A cache folder that nothing has been written to."""
     monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def derived() -> Iterator[None]:
+    """Formulas are derived by the code at hand, not taken from those that ship."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COSTMODEL_ATLAS", "off")
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ torchvision, peft and galore-torch are missing or the very ones that they were d
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -38,8 +39,11 @@ def stored(model: str) -> Mapping[str, Any]:
 
 
 def shipped(setup: Setup) -> tuple[Derivation, ...]:
-    """Return the formulas that ship for a cell; none where it is not of the atlas, or other versions are installed."""
-    if not (covers(setup) and _versions_agree(setup)):
+    """Return the formulas that ship for a cell.
+
+    None where it is not of the atlas, where other versions are installed, or where ``COSTMODEL_ATLAS`` is ``off``.
+    """
+    if os.environ.get("COSTMODEL_ATLAS") == "off" or not (covers(setup) and _versions_agree(setup)):
         return ()
     return tuple(map(Derivation.from_dict, stored(setup.subject.name)["cells"].get(setup.method.name, ())))
 

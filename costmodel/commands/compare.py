@@ -57,25 +57,34 @@ def compare(
 def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
     from costmodel import plots
 
-    models = dict.fromkeys(side.estimate.model for side in sides)
-    of = {model: {s.estimate.method: s.estimate for s in sides if s.estimate.model == model} for model in models}
+    models = {model: [side for side in sides if side.estimate.model == model] for model in _models(sides)}
+    points = {_point(chosen) for chosen in models.values()}
+    title = points.pop() if len(points) == 1 else ""
+    of = {
+        model if title else f"{model}: {_point(chosen)}": {side.estimate.method: side.estimate for side in chosen}
+        for model, chosen in models.items()
+    }
     if figure is Figure.MEMORY:
         groups = {m: {k: e.memory["groups"] for k, e in methods.items()} for m, methods in of.items()}
         peaks = {m: {k: e.memory["peak"] for k, e in methods.items()} for m, methods in of.items()}
-        drawn = plots.memory_bars(groups, peaks)
+        drawn = plots.memory_bars(groups, peaks, title)
     else:
         convention = sides[0].convention
         phases = {
             model: {name: {phase: found.flops[convention][phase] for phase in STEP} for name, found in methods.items()}
             for model, methods in of.items()
         }
-        drawn = plots.flops_bars(phases, convention)
+        drawn = plots.flops_bars(phases, convention, title)
     plots.save(drawn, path)
+
+
+def _models(sides: list[Side]) -> list[str]:
+    return list(dict.fromkeys(side.estimate.model for side in sides))
 
 
 def _blocks(sides: list[Side]) -> list[Block]:
     blocks: list[Block] = []
-    for model in dict.fromkeys(side.estimate.model for side in sides):
+    for model in _models(sides):
         chosen = [side for side in sides if side.estimate.model == model]
         blocks += [Line(_heading(chosen), "bold"), Line(), _memory(chosen), Line(), _flops(chosen), Line()]
     blocks.append(Line(f"Of a method's row, 'of fft' is the share of what full fine-tuning takes. {_LEGEND}"))
@@ -91,11 +100,17 @@ _LEGEND = (
 def _heading(sides: list[Side]) -> str:
     first = sides[0].estimate
     alias = f" ({first.alias})" if first.alias else ""
+    return f"{first.model}{alias}: {_point(sides)}"
+
+
+def _point(sides: list[Side]) -> str:
+    """Say what the methods of one model have in common."""
+    first = sides[0].estimate
     points = {axis: value for side in sides for axis, value in side.estimate.point.items() if value is not None}
     sizes = ", ".join(f"{axis} = {value}" for axis, value in points.items())
     classes = f", {first.classes} classes" if first.classes else ""
     told = f", {first.setup.training.label}" if first.setup.training.label else ""
-    return f"{first.model}{alias}: {sizes}{classes}, loss {first.loss}{told}"
+    return f"{sizes}{classes}, loss {first.loss}{told}"
 
 
 def _memory(sides: list[Side]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -14,7 +14,7 @@ from costmodel.arguments import AsJson, CellsArguments, Convention, PlotFile, ta
 from costmodel.budget import Budget, Configuration, Fit, Largest, fit, frontier, recommend
 from costmodel.console import print_json, working
 from costmodel.errors import InputError
-from costmodel.request import numbers_only
+from costmodel.request import Request, numbers_only
 from costmodel.source import Source
 from costmodel.tables import Block, Line, Row, Table, show
 from costmodel.units import read_bytes, read_flops, work
@@ -61,9 +61,12 @@ def size(
                     say(f"fitting {source.setup.label}")
                     fits.append(fit(source, request, budget))
             answers.append((budget, model, fits))
-        drawn = frontier(list(zip(sources, asked, strict=True)), convention) if plot is not None else []
+        of: dict[str, list[tuple[Source, Request]]] = {}
+        for source, request in zip(sources, asked, strict=True):
+            of.setdefault(source.setup.subject.name, []).append((source, request))
+        drawn = {model: frontier(cells, convention) for model, cells in of.items()} if plot is not None else {}
     if plot is not None:
-        _draw(drawn, plot)
+        _draw(drawn, asked, convention, plot)
     if as_json:
         print_json({"schema": "costmodel.size/1", "answers": [_plain(*answer) for answer in answers]})
     else:
@@ -131,21 +134,21 @@ def _plain(budget: Budget, model: str, fits: Sequence[Fit]) -> dict[str, Any]:
     }
 
 
-def _draw(drawn: Sequence[Configuration], path: Path) -> None:
+def _draw(drawn: Mapping[str, Sequence[Configuration]], asked: Sequence[Request], convention: str, path: Path) -> None:
+    """Draw the frontier of each model; several models are told apart as methods are."""
     import pandas as pd
 
     from costmodel import plots
 
-    frame = pd.DataFrame(
-        [
-            {
-                "method": item.method,
-                "label": item.method if item.rank is None else f"{item.method} r={item.rank}",
-                "peak": item.cost.peak,
-                "step": item.cost.step,
-                "on_frontier": item.on_frontier,
-            }
-            for item in drawn
-        ]
-    )
-    plots.save(plots.frontier(frame, "peak", "step", "label", "on_frontier"), path)
+    peak, step = "peak memory", f"one step, {convention} convention"
+    rows = []
+    for model, configurations in drawn.items():
+        for item in configurations:
+            name = item.method if len(drawn) == 1 else f"{model} {item.method}"
+            label = name if item.rank is None else f"{name} r={item.rank}"
+            rows.append((name, label, item.cost.peak, item.cost.step, item.on_frontier))
+    frame = pd.DataFrame(rows, columns=["method", "label", peak, step, "on_frontier"])
+    points = [{axis: value for axis, value in request.numbers.items() if axis != "r"} for request in asked]
+    sizes = ", ".join(f"{axis} = {value}" for axis, value in points[0].items() if all(p == points[0] for p in points))
+    title = ": ".join(filter(None, [", ".join(drawn), sizes]))
+    plots.save(plots.frontier(frame, peak, step, "label", "on_frontier", title), path)

@@ -78,8 +78,10 @@ def sweep(
 
         rows = json.loads(frame.to_json(orient="records"))
         print_json({"schema": "costmodel.sweep/1", "rows": rows})
-    elif output is None:
+    elif output is None and total <= MOST_SHOWN:
         show([_table(frame)])
+    elif output is None:
+        _say(f"{total:,} points drawn in {plot}; --output FILE or --json has their numbers")
 
 
 def _each(grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Callable[[Chunk], Any]) -> int:
@@ -128,12 +130,17 @@ def _draw(frame: pd.DataFrame, quantity: str, path: Path) -> None:
     ranged = [axis for axis in AXES if frame[axis].nunique() > 1]
     if not ranged:
         raise InputError("--plot: one point is no curve; give a range, such as --batch 1:64")
-    square = frame["H"].equals(frame["W"]) and {"H", "W"} <= {*ranged}
+    if {"H", "W"} <= {*ranged} and frame["H"].equals(frame["W"]):
+        frame = frame.rename(columns={"H": "H = W"})
+        ranged = ["H = W" if axis == "H" else axis for axis in ranged if axis != "W"]
     x = max(ranged, key=lambda axis: frame[axis].nunique())
-    others = [axis for axis in ranged if axis != x and not (square and axis == "W")]
     names = [name for name in ("model", "method") if frame[name].nunique() > 1]
+    held = [axis for axis in AXES if axis in frame and frame[axis].nunique() == 1]
+    sizes = ", ".join(f"{axis} = {frame[axis].dropna().iloc[0]}" for axis in held if axis not in ranged)
+    cell = ", ".join(frame[name].iloc[0] for name in ("model", "method") if name not in names)
+    lines = [*names, *(axis for axis in ranged if axis != x)]
     unit: Literal["bytes", "FLOP"] = "bytes" if quantity.startswith("memory") else "FLOP"
-    plots.save(plots.curves(frame, x, quantity, unit, [*names, *others]), path)
+    plots.save(plots.curves(frame, x, quantity, unit, lines, ": ".join(filter(None, [cell, sizes]))), path)
 
 
 def _table(frame: pd.DataFrame) -> Table:

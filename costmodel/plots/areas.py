@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from costmodel.plots.style import (
     GREY,
     GROUP_COLOURS,
     PHASE_COLOURS,
+    entitle,
     linear,
     scale_for,
     settle,
@@ -29,6 +29,8 @@ from costmodel.plots.style import (
 
 _SAMPLES = 1200
 """About as many instants as a picture has columns of pixels."""
+_VISIBLE = 1 / 2000
+"""A smaller change, as a part of the peak, is less than half a pixel of a picture."""
 _ROWS = 5
 """Rows for the names of phases too short to have theirs above them."""
 _ROW, _SIZE = 12.0, 8.5
@@ -65,9 +67,9 @@ def timeline(groups: Mapping[str, np.ndarray], phases: Phases, title: str) -> Fi
     totals = bytes_at.sum(axis=0)
     peak = int(totals.argmax())
     figure = Figure(figsize=(10.5, 4.8), layout="constrained")
-    figure.suptitle(textwrap.fill(title, 110), x=0.01, ha="left", fontsize=10, fontweight="bold")
+    entitle(figure, title, 110)
     panel = figure.subplots()
-    starts, shown = _runs(totals)
+    starts, shown = _visible(*_runs(totals), bytes_at)
     panel.stackplot(
         # Memory stays as it is until the next instant: steps, the last one as wide as the others.
         np.append(starts, length),
@@ -114,6 +116,18 @@ def _runs(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     width = -(-len(totals) // _SAMPLES)
     starts = np.arange(0, len(totals), width)
     return starts, np.array([start + totals[start : start + width].argmax() for start in starts])
+
+
+def _visible(starts: np.ndarray, shown: np.ndarray, bytes_at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the runs in which no group is visibly higher or lower than in the one before: a smaller file."""
+    totals = bytes_at.sum(axis=0)
+    tallest, seen = totals.max(), np.full(len(bytes_at), -np.inf)
+    kept = []
+    for place, instant in enumerate(shown):
+        if totals[instant] == tallest or np.abs(bytes_at[:, instant] - seen).max() > _VISIBLE * tallest:
+            kept.append(place)
+            seen = bytes_at[:, instant]
+    return starts[kept], shown[kept]
 
 
 def _colour(label: str) -> str:

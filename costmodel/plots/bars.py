@@ -17,6 +17,7 @@ from costmodel.plots.style import (
     GROUP_COLOURS,
     PHASE_COLOURS,
     Unit,
+    head_legend,
     linear,
     scale_for,
     settle,
@@ -36,12 +37,13 @@ Stacks = Mapping[str, Mapping[str, int]]
 
 
 @styled
-def memory_bars(groups: Mapping[str, Stacks], peaks: Mapping[str, Mapping[str, int]]) -> Figure:
+def memory_bars(groups: Mapping[str, Stacks], peaks: Mapping[str, Mapping[str, int]], title: str = "") -> Figure:
     """Draw the memory groups' own peaks, stacked, and the simultaneous peak as a mark on each bar.
 
     Args:
         groups: bytes by model, method and memory group. Their sum is the total that the paper plots.
         peaks: bytes by model and method: what must fit in RAM. A method without one gets no mark.
+        title: what the panels have in common.
 
     Returns:
         A figure with one panel for each model and one bar for each method.
@@ -56,16 +58,17 @@ def memory_bars(groups: Mapping[str, Stacks], peaks: Mapping[str, Mapping[str, i
 
     mark = Line2D([], [], color=BLACK, marker="|", markersize=11, markeredgewidth=2.2, linestyle="none")
     legend = {mark: "peak: must fit in RAM"} if any(peaks.values()) else {}
-    return _panels(groups, GROUP_COLOURS, "bytes", "memory, groups' own peaks", numbers, peaks, legend)
+    return _panels(groups, GROUP_COLOURS, "bytes", "memory, groups' own peaks", numbers, peaks, legend, title)
 
 
 @styled
-def flops_bars(flops: Mapping[str, Stacks], convention: str) -> Figure:
+def flops_bars(flops: Mapping[str, Stacks], convention: str, title: str = "") -> Figure:
     """Draw the FLOPs of one step by phase, stacked; each bar says its total and how many times that of ``fft`` it is.
 
     Args:
         flops: FLOPs by model, method and phase: forward, backward, optimizer.
         convention: how they were counted; named on the axis.
+        title: what the panels have in common.
 
     Returns:
         A figure with one panel for each model and one bar for each method.
@@ -79,7 +82,7 @@ def flops_bars(flops: Mapping[str, Stacks], convention: str) -> Figure:
         ratio = f"\n{total / full:.2f} {_TIMES} fft" if full and method != "fft" else ""
         return written(total, "FLOP") + ratio
 
-    return _panels(flops, PHASE_COLOURS, "FLOP", f"one step, {convention} convention", numbers, {}, {})
+    return _panels(flops, PHASE_COLOURS, "FLOP", f"one step, {convention} convention", numbers, {}, {}, title)
 
 
 def _panels(
@@ -90,6 +93,7 @@ def _panels(
     numbers: Callable[[str, str, int], str],
     marks: Mapping[str, Mapping[str, int]],
     legend: Mapping[Line2D, str],
+    title: str,
 ) -> Figure:
     """Draw one panel for each model; ``colours`` has the parts in the order of the stack."""
     if not data or not all(data.values()):
@@ -111,7 +115,7 @@ def _panels(
         panel.set_title(wrapped(model, 50), loc="left", fontweight="bold")
         linear(panel.xaxis, name, scale)
     handles = [Patch(facecolor=colour, edgecolor="white", label=part) for part, colour in colours.items()]
-    figure.legend(
+    key = figure.legend(
         [*handles, *legend],
         [*colours, *legend.values()],
         loc="outside upper left",
@@ -119,6 +123,7 @@ def _panels(
         handlelength=1.2,
         columnspacing=1.4,
     )
+    head_legend(key, title, 70 if columns == 1 else 115)
     figure.draw_without_rendering()
     for panel, beside in zip(panels, labels, strict=False):
         _make_room(panel, beside)

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import MaxNLocator
 
-from costmodel.contract import AXES
 from costmodel.errors import InputError
 from costmodel.plots.style import (
     METHODS,
     Look,
     Unit,
+    entitle,
     floats,
     linear,
     logarithmic,
@@ -31,9 +31,12 @@ _AXIS_NAMES = {
     "N": "batch N",
     "H": "height H (pixels)",
     "W": "width W (pixels)",
+    "H = W": "height and width, H = W (pixels)",
     "S": "sequence length S (tokens)",
     "r": "rank r",
 }
+_MEMORY_NAMES = {"peak": "peak memory", "sum_of_group_peaks": "sum of the groups' own peaks", "input": "input batch"}
+_PHASE_NAMES = {"optimizer_first": "optimizer, step 0", "optimizer": "optimizer, later steps"}
 _FEW = 16
 """Up to so many points of a line are marked each."""
 _LOGARITHMIC_FROM = 100
@@ -48,17 +51,18 @@ class _Line(NamedTuple):
 
 
 @styled
-def curves(frame: pd.DataFrame, x: str, y: str, unit: Unit, lines: Sequence[str]) -> Figure:
+def curves(frame: pd.DataFrame, x: str, y: str, unit: Unit, lines: Sequence[str], title: str = "") -> Figure:
     """Draw ``y`` over ``x``, one line for each combination of the columns ``lines``.
 
     A line whose ``x`` is missing (full fine-tuning in a sweep over ranks) is drawn level across the whole axis.
 
     Args:
         frame: one row for each point.
-        x: column of the axis, such as ``N``, ``r`` or ``H``.
-        y: column of the values, in bytes or FLOPs.
+        x: column of the axis, such as ``N``, ``r`` or ``H``; ``H = W`` where both sides grow together.
+        y: column of the values, in bytes or FLOPs; the columns of a sweep get names in plain words.
         unit: which of the two.
         lines: columns that tell lines apart, such as ``method``, ``model``; empty for a single line.
+        title: what the picture shows.
 
     Returns:
         A figure with each line's name at its end.
@@ -69,6 +73,7 @@ def curves(frame: pd.DataFrame, x: str, y: str, unit: Unit, lines: Sequence[str]
     drawn = _lines(frame, x, y, lines)
     longest = max(len(line.name) for line in drawn)
     figure = Figure(figsize=(6.6 + 0.07 * longest, max(4.2, 1.1 + 0.2 * len(drawn))), layout="constrained")
+    entitle(figure, title, 75)
     panel = figure.subplots()
     for line, look in zip(drawn, _line_looks(drawn, lines), strict=True):
         every = max(1, len(line.x) // 8) if len(line.x) > _FEW else 1
@@ -97,12 +102,24 @@ def _lines(frame: pd.DataFrame, x: str, y: str, lines: Sequence[str]) -> list[_L
             raise InputError(f"line '{name or y}' has several values of '{y}' at one '{x}': add a column to 'lines'")
         heights = points[y].to_numpy()
         places, heights = (whole, heights.repeat(2)) if level else (points[x].to_numpy(), heights)
-        drawn.append(_Line(key, name or y.replace("_", " "), places, heights))
+        drawn.append(_Line(key, name or _called(y), places, heights))
     return drawn
 
 
+def _called(quantity: str) -> str:
+    """Name a column in plain words: ``memory.peak`` is peak memory."""
+    match quantity.split("."):
+        case ["memory", part]:
+            return _MEMORY_NAMES.get(part, f"memory, own peak of {part}")
+        case ["flops", convention, phase]:
+            return f"{_PHASE_NAMES.get(phase, phase)}, {convention} convention"
+        case ["kind", kind, phase]:
+            return f"{_PHASE_NAMES.get(phase, phase)}, {kind} part of arithmetic"
+    return quantity.replace("_", " ")
+
+
 def _part(column: str, value: object) -> str:
-    if column in AXES:
+    if column in _AXIS_NAMES:
         return f"{column} = {value:g}" if isinstance(value, float) else f"{column} = {value}"
     return str(value)
 
@@ -123,7 +140,7 @@ def _axes(panel: Axes, drawn: Sequence[_Line], x: str, y: str, unit: Unit) -> No
     heights = np.concatenate([line.y for line in drawn])
     places = np.concatenate([line.x for line in drawn])
     low, high = float(heights.min()), float(heights.max())
-    name = y.replace("_", " ")
+    name = _called(y)
     if low > 0 and high / low > _LOGARITHMIC_FROM:
         panel.set_yscale("log")
         panel.set_ylim(low / 1.3, high * 1.3)

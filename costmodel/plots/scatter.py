@@ -19,6 +19,7 @@ from costmodel.plots.style import (
     Look,
     Unit,
     floats,
+    head_legend,
     linear,
     logarithmic,
     looks,
@@ -35,6 +36,8 @@ _LIST = 32
 """Lines of the list beside the picture before it gets another column."""
 _LISTED = 2 * _LIST
 """The list's end: of a longer frontier, as many configurations at even distances."""
+_KEY = 28
+"""Signs of a method's name in a line."""
 _PANEL = 6.4
 """Inches that the picture has beside the list."""
 _OFFSETS = [
@@ -46,7 +49,7 @@ _OFFSETS = [
 
 
 @styled
-def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str) -> Figure:
+def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: str = "") -> Figure:
     """Draw configurations as points; those on the frontier are strong, numbered from the left and listed at the side.
 
     They are not joined: a frontier may weigh more than the two axes that are drawn.
@@ -57,6 +60,7 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str) -> Figure
         y: column of the FLOPs.
         label: column of what to call a configuration.
         on: column that is true on the frontier.
+        title: what the picture shows.
 
     Returns:
         A figure. A number for which there is no free place beside its point is in the list only.
@@ -72,12 +76,15 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str) -> Figure
     names = [wrapped(str(text), 44) for text in listed[label]]
     columns = -(-len(names) // _LIST)
     lines = [line for name in names for line in name.split("\n")]
-    height = max(4.6, 1.0 + 0.19 * len(lines) / max(columns, 1))
+    methods = known["method"].astype(str)
+    styles = looks(methods)
+    called = [wrapped(method, _KEY) for method in styles]
+    across = max(1, int(_PANEL / (0.6 + 0.08 * min(_KEY, max(map(len, styles))))))
+    key_rows = -(-len(called) // across) * max(name.count("\n") + 1 for name in called)
+    height = max(4.4 + 0.2 * key_rows, 1.0 + 0.19 * len(lines) / max(columns, 1))
     width = _PANEL + columns * (0.5 + 0.07 * max(map(len, lines), default=0))
     figure = Figure(figsize=(width, height), layout="constrained")
     panel = figure.subplots()
-    methods = known["method"].astype(str)
-    styles = looks(methods)
     for method, look in styles.items():
         for rows, strong in ((known, False), (chosen, True)):
             mine = rows[rows["method"].astype(str) == method]
@@ -95,14 +102,13 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str) -> Figure
     _axis(panel, panel.xaxis, known[x], x.replace("_", " "), "bytes")
     _axis(panel, panel.yaxis, known[y], y.replace("_", " "), "FLOP")
     keys = [Line2D([], [], color=look.colour, marker=look.marker, linestyle="none") for look in styles.values()]
-    called = [wrapped(method, 20) for method in styles]
-    across = max(1, int(_PANEL / (0.6 + 0.08 * min(20, max(map(len, styles))))))
-    figure.legend(keys, called, loc="outside upper left", ncols=across, handletextpad=0.2)
+    legend = figure.legend(keys, called, loc="outside upper left", ncols=across, handletextpad=0.2)
+    head_legend(legend, title, 65)
     if names:
-        title = "on the frontier, from the left"
+        heading = "on the frontier, from the left"
         if len(names) < len(chosen):
-            title += f": {len(names)} of {len(chosen)}"
-        _list(figure, [styles[str(method)] for method in listed["method"]], names, title)
+            heading += f": {len(names)} of {len(chosen)}"
+        _list(figure, [styles[str(method)] for method in listed["method"]], names, heading)
     figure.draw_without_rendering()
     _number(panel, listed[[x, y]].to_numpy(), known[[x, y]].to_numpy())
     return settle(figure)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +18,8 @@ import pandas as pd
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.legend import Legend
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from costmodel.contract import GROUPS
@@ -145,6 +148,19 @@ def logarithmic(axis: Axis, name: str, low: float, high: float, unit: Unit) -> N
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: re.sub(r"\.0+ ", " ", written(value, unit))))
     axis.set_label_text(f"{name} ({'bytes' if unit == 'bytes' else 'FLOPs'}, logarithmic)")
+
+
+def entitle(figure: Figure, title: str, width: int) -> None:
+    """Write what the picture shows at its top left, in lines of up to ``width`` signs."""
+    if title:
+        figure.suptitle(textwrap.fill(title, width), x=0.01, ha="left", fontsize=10, fontweight="bold")
+
+
+def head_legend(legend: Legend, title: str, width: int) -> None:
+    """Write the same above a legend that is at the picture's top left, where a title would be under it."""
+    if title:
+        legend.set_title(textwrap.fill(title, width), FontProperties(size=10, weight="bold"))
+        legend.set_alignment("left")
 
 
 def wrapped(name: str, width: int) -> str:

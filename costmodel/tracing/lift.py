@@ -98,7 +98,9 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
         ],
         samples=[call.events for call in kept],
         sizes=reader.sizes,
-        input_bytes=reader.read((generic.input_bytes, corner.input_bytes), "the input"),
+        input_bytes=Polynomial.total(
+            reader.read(pair, "the input") for pair in zip(generic.input_sizes, corner.input_sizes, strict=True)
+        ),
         limits=_limits(reader, generic, corner),
         guessed=reader.guessed,
     )

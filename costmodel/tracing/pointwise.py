@@ -12,7 +12,7 @@ from costmodel.tracing.trace import as_rule_call
 
 def add_up(record: StepRecord) -> dict[str, int]:
     """Return every quantity of a formula, by name, as the record at hand has it."""
-    return {**_flops(record), **_memory(record), INPUT: record.input_bytes}
+    return {**_flops(record), **_memory(record), INPUT: sum(record.input_sizes)}
 
 
 def _flops(record: StepRecord) -> dict[str, int]:

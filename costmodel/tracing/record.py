@@ -73,7 +73,7 @@ class StepRecord:
         calls: operator calls in order.
         events: storage events in order; the first ``setup`` of them are parameters and buffers.
         owners: storage number to name, for parameters, buffers and the input.
-        input_bytes: bytes of the input batch, which is in no group.
+        input_sizes: bytes of each tensor of the input batch, which is in no group.
         lookups: for each embedding of known numbers, rows of the table and the largest number.
         modules: path to class name of each module, parents before children, in the model's own order.
     """
@@ -83,7 +83,7 @@ class StepRecord:
     events: tuple[StorageEvent, ...]
     setup: tuple[TensorRef, ...]
     owners: dict[int, str] = field(repr=False)
-    input_bytes: int
+    input_sizes: tuple[int, ...]
     lookups: tuple[tuple[int, int], ...] = ()
     modules: dict[str, str] = field(default_factory=dict, repr=False)
 

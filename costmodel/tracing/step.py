@@ -158,7 +158,7 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
         events=tuple(recorder.events),
         setup=tuple(recorder.setup),
         owners=recorder.owners,
-        input_bytes=sum(tensor.nbytes for tensor in given.tensors),
+        input_sizes=tuple(tensor.nbytes for tensor in given.tensors),
         lookups=tuple(recorder.lookups),
         modules=recorder.modules,
     )

@@ -14,6 +14,8 @@ from costmodel.source import Source
 from costmodel.subjects import model_table
 from tests.cells import CELLS, fresh, point
 
+pytestmark = pytest.mark.usefixtures("derived")
+
 # Every residue of the strides, the smallest sides, and elongated shapes.
 SIDES = st.integers(33, 420)
 

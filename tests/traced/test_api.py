@@ -11,6 +11,8 @@ import sympy
 
 import costmodel
 
+pytestmark = pytest.mark.usefixtures("derived")
+
 
 @pytest.fixture(scope="module")
 def estimate() -> costmodel.Estimate:

@@ -6,6 +6,8 @@ import pytest
 
 import costmodel
 
+pytestmark = pytest.mark.usefixtures("derived")
+
 FLOPS = {
     ("mobilenet_v2", "fft"): (652920094, 11729767618, 8947044),
     ("mobilenet_v2", "lora"): (713416030, 762282560, 318176),

@@ -6,6 +6,8 @@ import pytest
 
 import costmodel
 
+pytestmark = pytest.mark.usefixtures("derived")
+
 
 def test_dora_has_a_region_for_one_image_and_one_for_more() -> None:
     single = costmodel.estimate("mobilenet_v2", "dora")

@@ -11,6 +11,8 @@ from costmodel.request import request
 from costmodel.source import Source
 from validate.measure import CellSpec
 
+pytestmark = pytest.mark.usefixtures("derived")
+
 JOURNAL = Path(__file__).parents[2] / "docs" / "validation" / "zoo.jsonl"
 RECORDS = [json.loads(line) for line in JOURNAL.read_text(encoding="utf-8").splitlines()]
 SMALL = ("alexnet", "convnext_tiny", "googlenet", "shufflenet_v2_x0_5", "squeezenet1_0", "swin_t", "vit_b_32")
