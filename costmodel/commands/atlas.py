@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from costmodel.console import progress
+from costmodel.arguments import AsJson
+from costmodel.console import print_json, progress
 from costmodel.tables import Line, show
 
 atlas = typer.Typer(help="Build and check the formulas that ship with the package.", no_args_is_help=True)
@@ -17,6 +18,7 @@ atlas = typer.Typer(help="Build and check the formulas that ship with the packag
 def build(
     models: Annotated[list[str] | None, typer.Argument(help="Only these models; all if left out.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that derive at a time.")] = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Derive the formulas of every classification model with the five methods; an interrupted build goes on."""
     from costmodel.atlas.survey import build as build_atlas
@@ -25,7 +27,10 @@ def build(
     with progress() as say:
         written = build_atlas(models or [], jobs, say)
     current = len(models or known()) - len(written)
-    show([Line(f"{len(written)} models written, {current} were current already")])
+    if as_json:
+        print_json({"schema": "costmodel.atlas.build/1", "written": written, "current": current})
+    else:
+        show([Line(f"{len(written)} models written, {current} were current already")])
 
 
 @atlas.command(epilog="Example: costmodel atlas check --sample 5")
@@ -34,6 +39,7 @@ def check(
         int | None, typer.Option(min=1, help="How many formulas, drawn at random; all if left out.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides which ones are drawn.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Derive shipped formulas again and compare: exit status 1 when one is stale."""
     from costmodel.atlas.survey import entries, stale
@@ -46,5 +52,8 @@ def check(
         for done, entry in enumerate(chosen):
             say(str(entry), done, len(chosen))
             complaints += filter(None, [stale(entry)])
-    show([*map(Line, complaints), Line(f"{len(chosen)} formulas derived again, {len(complaints)} stale")])
+    if as_json:
+        print_json({"schema": "costmodel.atlas.check/1", "checked": len(chosen), "stale": complaints})
+    else:
+        show([*map(Line, complaints), Line(f"{len(chosen)} formulas derived again, {len(complaints)} stale")])
     raise typer.Exit(1 if complaints else 0)

@@ -38,12 +38,18 @@ def _symbolic_batch(command: Callable[..., None]) -> Callable[..., None]:
 @takes_cells
 def formula(
     cells: CellsArguments,
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "text",
+    form: Annotated[
+        str | None, typer.Option("--format", help=f"{', '.join(FORMATS)} (text if left out).", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     quantity: Annotated[str, typer.Option(help=f"Which numbers: {', '.join(SELECTIONS)}.")] = "all",
     standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX: a document, not a fragment.")] = False,
     output: Annotated[Path | None, typer.Option(help="A file to write to.", show_default=False)] = None,
 ) -> None:
     """Write the closed forms. What is left out stays symbolic, in N, H, W and r; a number fixes it."""
+    if as_json and form not in (None, "json"):
+        raise InputError(f"--json and --format {form} exclude each other")
+    form = "json" if as_json else form or "text"
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     if quantity not in SELECTIONS:

@@ -66,7 +66,7 @@ def size(
             of.setdefault(source.setup.subject.name, []).append((source, request))
         drawn = {model: frontier(cells, convention) for model, cells in of.items()} if plot is not None else {}
     if plot is not None:
-        _draw(drawn, asked, convention, plot)
+        _draw(drawn, asked, budgets, plot)
     if as_json:
         print_json({"schema": "costmodel.size/1", "answers": [_plain(*answer) for answer in answers]})
     else:
@@ -134,13 +134,15 @@ def _plain(budget: Budget, model: str, fits: Sequence[Fit]) -> dict[str, Any]:
     }
 
 
-def _draw(drawn: Mapping[str, Sequence[Configuration]], asked: Sequence[Request], convention: str, path: Path) -> None:
+def _draw(
+    drawn: Mapping[str, Sequence[Configuration]], asked: Sequence[Request], budgets: Sequence[Budget], path: Path
+) -> None:
     """Draw the frontier of each model; several models are told apart as methods are."""
     import pandas as pd
 
     from costmodel import plots
 
-    peak, step = "peak memory", f"one step, {convention} convention"
+    peak, step = "peak memory", f"one step, {budgets[0].convention} convention"
     rows = []
     for model, configurations in drawn.items():
         for item in configurations:
@@ -151,4 +153,5 @@ def _draw(drawn: Mapping[str, Sequence[Configuration]], asked: Sequence[Request]
     points = [{axis: value for axis, value in request.numbers.items() if axis != "r"} for request in asked]
     sizes = ", ".join(f"{axis} = {value}" for axis, value in points[0].items() if all(p == points[0] for p in points))
     title = ": ".join(filter(None, [", ".join(drawn), sizes]))
-    plots.save(plots.frontier(frame, peak, step, "label", "on_frontier", title), path)
+    limits = [(budget.memory, budget.flops) for budget in budgets]
+    plots.save(plots.frontier(frame, peak, step, "label", "on_frontier", title, limits), path)

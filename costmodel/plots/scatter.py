@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,14 @@ _OFFSETS = [
 """Places for a number around its point, in typographic points, best first: below left of a frontier nothing is."""
 
 
+Budget = tuple[int | None, int | None]
+"""Bytes and FLOPs; ``None`` is no limit."""
+
+
 @styled
-def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: str = "") -> Figure:
+def frontier(
+    frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: str = "", budgets: Sequence[Budget] = ()
+) -> Figure:
     """Draw configurations as points; those on the frontier are strong, numbered from the left and listed at the side.
 
     They are not joined: a frontier may weigh more than the two axes that are drawn.
@@ -61,6 +68,7 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: st
         label: column of what to call a configuration.
         on: column that is true on the frontier.
         title: what the picture shows.
+        budgets: drawn as lines, where they are within the axes.
 
     Returns:
         A figure. A number for which there is no free place beside its point is in the list only.
@@ -79,7 +87,7 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: st
     methods = known["method"].astype(str)
     styles = looks(methods)
     called = [wrapped(method, _KEY) for method in styles]
-    across = max(1, int(_PANEL / (0.6 + 0.08 * min(_KEY, max(map(len, styles))))))
+    across = max(1, int(_PANEL / (0.5 + 0.075 * min(_KEY, max(map(len, styles))))))
     key_rows = -(-len(called) // across) * max(name.count("\n") + 1 for name in called)
     height = max(4.4 + 0.2 * key_rows, 1.0 + 0.19 * len(lines) / max(columns, 1))
     width = _PANEL + columns * (0.5 + 0.07 * max(map(len, lines), default=0))
@@ -102,6 +110,8 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: st
     _axis(panel, panel.xaxis, known[x], x.replace("_", " "), "bytes")
     _axis(panel, panel.yaxis, known[y], y.replace("_", " "), "FLOP")
     keys = [Line2D([], [], color=look.colour, marker=look.marker, linestyle="none") for look in styles.values()]
+    if lines_drawn := _limits(panel, budgets):
+        keys, called = [*keys, lines_drawn[0]], [*called, "budget"]
     legend = figure.legend(keys, called, loc="outside upper left", ncols=across, handletextpad=0.2)
     head_legend(legend, title, 65)
     if names:
@@ -112,6 +122,15 @@ def frontier(frame: pd.DataFrame, x: str, y: str, label: str, on: str, title: st
     figure.draw_without_rendering()
     _number(panel, listed[[x, y]].to_numpy(), known[[x, y]].to_numpy())
     return settle(figure)
+
+
+def _limits(panel: Axes, budgets: Sequence[Budget]) -> list[Line2D]:
+    """Draw each limit once, and return those that can be seen."""
+    look: dict[str, Any] = {"color": BLACK, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1, "gid": "budget"}
+    (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+    peaks = dict.fromkeys(peak for peak, _ in budgets if peak is not None and left < peak < right)
+    works = dict.fromkeys(flops for _, flops in budgets if flops is not None and low < flops < high)
+    return [*(panel.axvline(peak, **look) for peak in peaks), *(panel.axhline(flops, **look) for flops in works)]
 
 
 def _axis(panel: Axes, axis: Axis, values: pd.Series[float], name: str, unit: Unit) -> None:
