@@ -321,15 +321,13 @@ def run(asked: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     from rich.console import Console
     from rich.progress import track
 
-    from costmodel.cache import versions
-
     console = Console(stderr=True)
     jobs = [(place, cell) for cell in asked for place in range(len(TOOLS))]
     answers = [in_new_process("forkserver", answer, *job) for job in track(jobs, "asking", console=console)]
     places = track(range(len(TOOLS)), "importing", console=console)
     imports = [in_new_process("spawn", import_seconds, place) for place in places]
     for (place, (model, method)), said in zip(jobs, answers, strict=True):
-        found = {"Python": platform.python_version(), **versions(tuple(TOOLS[place].package.split()))}
+        found = {"Python": platform.python_version(), **installed(tuple(TOOLS[place].package.split()))}
         told = ", ".join(f"{name} {version}" for name, version in found.items())
         if TOOLS[place].name == REAL and "failed" in said:
             raise SystemExit(f"{REAL} of {model} {method} fails: {said['failed']}")
@@ -412,7 +410,7 @@ def _wrapped(text: str) -> str:
 
 
 def main() -> None:
-    from costmodel.cache import write_whole
+    from costmodel.files import write_whole
 
     paper = cells()
     parser = argparse.ArgumentParser(description="Compare other tools with the real step and with costmodel.")

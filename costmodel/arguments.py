@@ -14,6 +14,7 @@ import typer
 from costmodel.api import setup_of
 from costmodel.contract import CONVENTIONS, DEFAULT_CLASSES
 from costmodel.errors import InputError, unknown
+from costmodel.files import check_picture
 from costmodel.methods import METHODS, PAPER, Method, Options, check_rank_allowed, find
 from costmodel.request import Request, positive, request
 from costmodel.setup import Setup
@@ -35,10 +36,17 @@ def _known_convention(value: str) -> str:
     return value
 
 
+def _picture(path: Path | None) -> Path | None:
+    if path is not None:
+        check_picture(path)
+    return path
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object with exact integers.")]
 
 PlotFile = Annotated[
-    Path | None, typer.Option("--plot", help="Draw it too: an .svg, .png or .pdf file.", show_default=False)
+    Path | None,
+    typer.Option("--plot", help="Draw it too: an .svg, .png or .pdf file.", show_default=False, callback=_picture),
 ]
 Convention = Annotated[
     str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from costmodel.comparison import STEP
@@ -109,7 +109,7 @@ class Fit:
         point: where it was asked for, and where ``cost`` is taken.
         cost: peak, step, gradients there.
         fits: whether that is within the budget.
-        largest: of each axis.
+        largest: of each axis along which the cost has a closed form.
     """
 
     source: Source
@@ -140,8 +140,8 @@ def fit(source: Source, asked: Request, budget: Budget) -> Fit:
     cost = Cost.of(source.derivation(asked).formula.evaluate(point), budget.convention)
     search = _Search(source, point, budget)
     axes = [("r", ("r",)), ("N", ("N",)), ("S", ("S",)), ("side", ("H", "W"))]
-    largest = tuple(search.largest(name, moved) for name, moved in axes if {*moved} <= point.keys())
-    return Fit(source, point, cost, budget.fits(cost), largest)
+    found = (search.largest(name, moved) for name, moved in axes if {*moved} <= point.keys())
+    return Fit(source, point, cost, budget.fits(cost), tuple(largest for largest in found if largest is not None))
 
 
 class _Search:
@@ -152,9 +152,11 @@ class _Search:
         self._point = point
         self._budget = budget
 
-    def largest(self, name: str, moved: Sequence[str]) -> Largest:
-        """Return the largest value of the axes that move together, all else as asked."""
-        regions = list(self._regions(moved))
+    def largest(self, name: str, moved: Sequence[str]) -> Largest | None:
+        """Return the largest value of the axes that move together, all else as asked; ``None`` without closed form."""
+        regions = self._regions(moved)
+        if not regions:
+            return None
         step = max(region.step for region in regions)
         fitting = [value for region in regions if (value := self._within(region, moved)) is not None]
         if not fitting and moved[0] in SIDES:
@@ -163,32 +165,38 @@ class _Search:
         best = max(fitting, default=None)
         return Largest(name, best, unlimited=best is not None and best + step > LARGEST, step=step)
 
-    def _regions(self, moved: Sequence[str]) -> Iterator[_Region]:
-        """Yield the regions of the formulas along an axis; together they hold every value that has a closed form."""
-        names: dict[str, Value] = dict.fromkeys(moved, "S")
-        held: dict[str, Value] = {axis: self._point[axis] for axis in moved}
+    def _regions(self, moved: Sequence[str]) -> list[_Region]:
+        """Return the regions of the formulas along an axis; together they hold every value with a closed form.
+
+        None at all where the axis has no closed form: a value that fits would say nothing of the others.
+        """
+        only = self._source.setup.subject.lattice.only
         starts: dict[str, list[dict[str, Value]]] = {
             "N": [{"N": 1}, {"N": 2}],
             "r": [{"r": 1}, {"r": 2}, {"r": SHORT_RANKS[1] + 1}],
         }
-        for values in starts.get(moved[0], [names, held]):
+        found: list[_Region] = []
+        for values in starts.get(moved[0], [dict.fromkeys(moved, only or "S")]):
             try:
                 asked = request_at(self._source.setup, {**self._point, **values})
                 formula = self._source.derivation(asked).formula
-            except CostModelError:
-                if values is names:
-                    continue  # no closed form in the sides: only the one asked for is known
+            except CostModelError as error:
+                if moved[0] in SIDES or isinstance(error, InputError):
+                    continue  # no closed form in the sides; or one input is too few, or groups do not divide a rank
                 raise
             domain = formula.domain
             axes = [domain.tied.get(axis, axis) for axis in moved]
-            if any(axis in domain.fixed for axis in axes):
-                first = next(value for value in values.values() if isinstance(value, int))
-                yield _Region(formula, first, first, 1)
-            else:
+            value = next(iter(values.values()))
+            if not any(axis in domain.fixed for axis in axes):
                 step = domain.multiple.get(axes[0], 1)
                 first = max(domain.lower[axis] for axis in axes)
                 last = min(domain.upper.get(axis, LARGEST) for axis in axes)
-                yield _Region(formula, first, last - (last - first) % step, step)
+                found.append(_Region(formula, first, last - (last - first) % step, step))
+            elif isinstance(value, int) and value in (1, only):
+                found.append(_Region(formula, value, value, 1))
+            else:
+                return []
+        return found
 
     def _within(self, region: _Region, moved: Sequence[str]) -> int | None:
         """Return the largest value of a region that fits."""
@@ -218,10 +226,12 @@ class _Search:
     def _small(self, moved: Sequence[str], below: int) -> int | None:
         """Return the largest side that fits below where the closed form begins: there each one has its own formula.
 
+        Where closed forms hold at multiples of a number only, so do the sides that are looked at.
+
         Raises:
             TraceError, LiftError: where no formula can be derived.
         """
-        lattice = self._source.setup.subject.lattice.multiple
+        lattice = self._source.setup.subject.closed.multiple
         for side in range((below - 1) // lattice * lattice, 0, -lattice):
             point = {**self._point, **dict.fromkeys(moved, side)}
             try:
@@ -315,14 +325,15 @@ def recommend(fits: Sequence[Fit], budget: Budget) -> tuple[str | None, str]:
         beyond = f"; {', '.join(others)} would change more and {verb} not fit" if others else ""
         reason = f"it fits with {' and '.join(spare)} to spare, and can change the most of the model of those that fit"
         return best.method, reason + beyond
-    possible = [
-        (found, largest)
-        for found in sorted(fits, key=reach, reverse=True)
-        for largest in found.largest
-        if largest.axis in ("side", "S") and largest.value is not None
-    ]
-    if possible:
-        found, largest = max(possible, key=lambda pair: pair[1].value or 0)
-        unit = f"{largest.value}x{largest.value} pixels" if largest.axis == "side" else f"{largest.value} tokens"
-        return None, f"nothing fits as asked for; {found.method} does at up to {unit}"
-    return None, "nothing fits as asked for, at no resolution and no batch"
+    for axes, unit in ((("side", "S"), None), (("N",), "a batch of up to {:,}"), (("r",), "a rank of up to {:,}")):
+        possible = [
+            (largest.value, largest.axis, found)
+            for found in sorted(fits, key=reach, reverse=True)
+            for largest in found.largest
+            if largest.axis in axes and largest.value is not None
+        ]
+        if possible:
+            value, axis, found = max(possible, key=lambda item: item[0])
+            sizes = unit or ("up to {0}x{0} pixels" if axis == "side" else "up to {} tokens")
+            return None, f"nothing fits as asked for; {found.method} does at {sizes.format(value)}"
+    return None, "nothing fits as asked for, nor with a smaller rank, batch or resolution alone"

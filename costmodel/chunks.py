@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from costmodel.contract import AXES, SIDES
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, InputError
 from costmodel.formula import QUANTITIES, CostFormula
 from costmodel.grid import SUM_OF_GROUP_PEAKS, Integers, covered, evaluate, with_sum
 from costmodel.request import request_at
@@ -18,6 +19,9 @@ from costmodel.source import Source
 
 CHUNK = 1 << 16
 """Points evaluated at a time: their numbers fit in a few tens of megabytes, however large the sweep."""
+
+MOST_POINTS = 10**12
+"""Points of a grid: more would take weeks."""
 
 COLUMNS = (*QUANTITIES, SUM_OF_GROUP_PEAKS)
 """The quantities of a swept point."""
@@ -53,7 +57,11 @@ class Grid:
 
 
 def grid_of(source: Source, values: Mapping[str, Sequence[int]]) -> Grid:
-    """Return the grid of a cell over ranges by their options' names; what is not given is at the cell's default."""
+    """Return the grid of a cell over ranges by their options' names; what is not given is at the cell's default.
+
+    Raises:
+        InputError: for more points than can be evaluated.
+    """
     inputs, method = source.setup.subject.inputs, source.setup.method
     axes: dict[str, Sequence[int]] = {"N": values.get("batch", (1,))}
     for axis, name in (("H", "height"), ("W", "width"), ("S", "length")):
@@ -64,6 +72,9 @@ def grid_of(source: Source, values: Mapping[str, Sequence[int]]) -> Grid:
         del axes["W"]
     if method.rank is not None:
         axes["r"] = values.get("rank", (method.rank,))
+    points = prod(map(len, axes.values()))
+    if points > MOST_POINTS:
+        raise InputError(f"{points:,} points: a sweep has up to {MOST_POINTS:,}; give a step as in 1:64:8")
     return Grid(source, axes, square="resolution" in values)
 
 
@@ -152,6 +163,8 @@ class _Cell:
         self._source = source
         self._formulas: list[CostFormula] = []
         self._refused: set[tuple[int, ...]] = set()
+        # A convolution with groups that was chosen as a target takes only the ranks that its groups divide.
+        self._by_rank = source.setup.options.targets is not None or bool(source.setup.method.identity)
         self.refused = 0
         self.reason = ""
 
@@ -162,14 +175,14 @@ class _Cell:
         kept = np.zeros(length, dtype=bool)
         found = {key: np.zeros(length, dtype=np.int64) for key in COLUMNS}
         known = iter(self._formulas)
-        sides = [axis for axis in points if axis in SIDES]
+        refused = self._refusable(points)
         while left.any():
             formula = next(known, None)
             if formula is None:
                 first = int(left.argmax())
                 formula = self._derive({axis: int(values[first]) for axis, values in points.items()})
             if formula is None:
-                same = np.logical_and.reduce([points[axis] == points[axis][first] for axis in sides])
+                same = np.logical_and.reduce([values == values[first] for values in refused])
                 self.refused += int((left & same).sum())
                 left &= ~same
                 continue
@@ -182,16 +195,21 @@ class _Cell:
                 left &= ~inside
         return kept, {key: numbers[kept] for key, numbers in found.items()}
 
+    def _refusable(self, points: Mapping[str, Integers]) -> list[npt.NDArray[Any]]:
+        """Return what decides whether a point is refused: its sides, whether the batch is one input, maybe the rank."""
+        held = [values for axis, values in points.items() if axis in SIDES or (axis == "r" and self._by_rank)]
+        return [*held, points["N"] == 1]
+
     def _derive(self, point: Mapping[str, int]) -> CostFormula | None:
-        """Return the formula for a point; ``None`` where its sides are refused or have no formula."""
-        sides = tuple(value for axis, value in point.items() if axis in SIDES)
-        if sides in self._refused:
+        """Return the formula for a point; ``None`` where it is refused or has no formula."""
+        key = tuple(int(value) for (value,) in self._refusable({axis: np.array([at]) for axis, at in point.items()}))
+        if key in self._refused:
             return None
         try:
             formula = self._source.derivation(request_at(self._source.setup, point)).formula
         except CostModelError as error:
             self.reason = self.reason or str(error)
-            self._refused.add(sides)
+            self._refused.add(key)
             return None
         self._formulas.append(formula)
         return formula

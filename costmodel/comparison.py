@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,12 @@ class Side:
 
     @property
     def ratios(self) -> dict[str, float | None]:
-        """The share of what full fine-tuning takes: of ``peak``, ``sum_of_group_peaks``, ``step``, ``first_step``."""
+        """The share of what full fine-tuning takes: of ``peak``, ``sum_of_group_peaks``, ``step``, ``first_step``.
+
+        ``None`` where full fine-tuning is not part of the comparison, or takes none.
+        """
         own, other = self._totals(self.estimate), self._totals(self.reference)
-        return {name: own[name] / other[name] if other else None for name in own}
+        return {name: own[name] / other[name] if other.get(name) else None for name in own}
 
     def _totals(self, estimate: Estimate | None) -> dict[str, int]:
         if estimate is None:
@@ -59,10 +62,21 @@ def step_flops(estimate: Estimate, convention: str) -> int:
     return total
 
 
-def side_by_side(estimates: Sequence[Estimate], convention: str) -> list[Side]:
-    """Compare each estimate with full fine-tuning of the same model, where that is among them."""
-    references = {estimate.model: estimate for estimate in estimates if estimate.method == REFERENCE}
-    return [Side(estimate, references.get(estimate.model), convention) for estimate in estimates]
+def side_by_side(
+    estimates: Sequence[Estimate], convention: str, models: Sequence[Hashable] | None = None
+) -> list[Side]:
+    """Compare each estimate with full fine-tuning of the same model, where that is among them.
+
+    Args:
+        estimates: of any models and methods.
+        convention: how FLOPs are counted.
+        models: what tells the models apart, for each estimate; their names if left out. Two modules may have one name.
+    """
+    own = [estimate.model for estimate in estimates] if models is None else models
+    references = {
+        model: estimate for model, estimate in zip(own, estimates, strict=True) if estimate.method == REFERENCE
+    }
+    return [Side(estimate, references.get(model), convention) for model, estimate in zip(own, estimates, strict=True)]
 
 
 def to_dict(sides: Sequence[Side]) -> dict[str, Any]:

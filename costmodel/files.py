@@ -7,6 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from costmodel.errors import InputError
+
+PICTURES = (".svg", ".png", ".pdf")
+"""Endings of files that a figure can be written to."""
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that cannot be written, before anything is worked out.
+
+    Raises:
+        InputError: for another ending.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise InputError(f"picture '{path}': unknown ending '{path.suffix}'; accepted: {', '.join(PICTURES)}")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

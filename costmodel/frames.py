@@ -63,8 +63,10 @@ def writer(path: Path) -> Iterator[Append]:
     if opened is None:
         raise InputError(f"--output {path}: expected a file that ends in {', '.join(_WRITERS)}")
     try:
-        with replacing(path) as temporary, opened(temporary) as append:
-            yield append
+        with replacing(path) as temporary:
+            temporary.touch()  # says why it cannot be written in one word, where pyarrow has many
+            with opened(temporary) as append:
+                yield append
     except OSError as error:
         raise InputError(f"--output {path} cannot be written: {error.strerror or error}") from error
 

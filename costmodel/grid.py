@@ -51,6 +51,8 @@ def evaluate(
         InputError: where a number does not fit into 64 bits.
     """
     rows = _rows(formula, keys)
+    if rows is None:
+        raise _too_large(base)
     values = _values(formula, base)
     length = len(next(iter(base.values())))
     factors = np.ones((len(rows.monomials), length))
@@ -70,7 +72,7 @@ def evaluate(
     elif max(bounds) <= LARGEST:
         terms = rows.coefficients @ _exact(rows.monomials, values, length)
     else:
-        raise InputError(f"sizes up to {largest}: a number of FLOPs or bytes does not fit into 64 bits")
+        raise _too_large(base)
     ends = (*rows.starts[1:], len(rows.coefficients))
     return {
         key: (terms[start] if end - start == 1 else terms[start:end].max(axis=0)).astype(np.int64)
@@ -79,8 +81,15 @@ def evaluate(
 
 
 def with_sum(found: dict[str, Integers]) -> dict[str, Integers]:
-    """Add the sum of the groups' own peaks to what `evaluate` returned for them."""
-    total: Integers = np.sum([found[memory_key(group)] for group in GROUPS], axis=0, dtype=np.int64)
+    """Add the sum of the groups' own peaks to what `evaluate` returned for them.
+
+    Raises:
+        InputError: where it does not fit into 64 bits.
+    """
+    peaks = [found[memory_key(group)] for group in GROUPS]
+    if sum(int(values.max(initial=0)) for values in peaks) > LARGEST:
+        raise InputError("the sum of the groups' own peaks does not fit into 64 bits")
+    total: Integers = np.sum(peaks, axis=0, dtype=np.int64)
     return {**found, SUM_OF_GROUP_PEAKS: total}
 
 
@@ -105,7 +114,13 @@ def covered(formula: CostFormula, base: Mapping[str, Integers]) -> npt.NDArray[n
     return inside
 
 
-def _rows(formula: CostFormula, keys: Sequence[str]) -> _Rows:
+def _too_large(base: Mapping[str, Integers]) -> InputError:
+    reached = ", ".join(f"{axis} = {value.max(initial=0)}" for axis, value in base.items())
+    return InputError(f"sizes up to {reached}: a number of FLOPs or bytes does not fit into 64 bits")
+
+
+def _rows(formula: CostFormula, keys: Sequence[str]) -> _Rows | None:
+    """Return the terms as rows, ``None`` where a coefficient does not fit into 64 bits: of huge sides."""
     place: dict[Monomial, int] = {}
     entries: list[tuple[int, int, int]] = []
     starts: list[int] = []
@@ -115,6 +130,8 @@ def _rows(formula: CostFormula, keys: Sequence[str]) -> _Rows:
         for term in formula.quantities[key]:
             entries += [(count, place.setdefault(m, len(place)), c) for m, c in term.terms.items()]
             count += 1
+    if any(abs(coefficient) > LARGEST for *_, coefficient in entries):
+        return None
     coefficients = np.zeros((count, max(len(place), 1)), dtype=np.int64)
     for row, column, coefficient in entries:
         coefficients[row, column] = coefficient

@@ -5,10 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from costmodel.errors import InputError
-from costmodel.request import LARGEST
+from costmodel.request import LARGEST, positive
 
 MOST = 10**7
 """Values that a range may have: with a few such axes a sweep would not end."""
+
+_NAMES = {"rank": "r", "batch": "N", "resolution": "S", "height": "H", "width": "W", "length": "S"}
+
+
+def checked(option: str, values: Sequence[int]) -> Sequence[int]:
+    """Return values given as Python integers, each once.
+
+    Raises:
+        InputError: where there are none, or one is no positive integer.
+    """
+    if not len(values):
+        raise InputError(f"--{option}: no values")
+    if isinstance(values, range):
+        positive(option, min(values))
+        positive(option, max(values))
+        return values
+    return tuple(dict.fromkeys(positive(option, value) for value in values))
+
+
+def stand_in(option: str, values: Sequence[int]) -> int | str:
+    """Return what to ask for in the place of a range: its only value, or else a name.
+
+    What is refused then is refused whatever the values are.
+    """
+    return values[0] if len(values) == 1 else _NAMES[option]
 
 
 def parse(option: str, text: str) -> Sequence[int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from costmodel import ranges
 from costmodel.api import setup_of
-from costmodel.errors import InputError
+from costmodel.contract import CONVENTIONS
+from costmodel.errors import InputError, unknown
 from costmodel.methods import PAPER, check_rank_allowed
 from costmodel.request import request
 from costmodel.source import Source
@@ -50,9 +52,10 @@ def compare(
     from costmodel.api import answer
     from costmodel.comparison import side_by_side
 
+    _check_convention(convention)
     setups = _setups(models, methods, rank, cell)
     estimates = [answer(Source(setup), request(setup, **_at(setup, rank, point)), None) for setup in setups]
-    return side_by_side(estimates, convention)
+    return side_by_side(estimates, convention, [place // len(methods) for place in range(len(setups))])
 
 
 def sweep(
@@ -100,8 +103,12 @@ def sweep(
         "width": width,
         "length": length,
     }
-    values = {name: found for name, found in given.items() if found is not None}
-    grids = [grid_of(Source(setup), values) for setup in _setups(models, methods, rank, cell)]
+    values = {name: ranges.checked(name, found) for name, found in given.items() if found is not None}
+    setups = _setups(models, methods, rank, cell)
+    asked = {name: ranges.stand_in(name, found) for name, found in values.items()}
+    for setup in setups:
+        request(setup, **_at(setup, asked.get("rank"), asked))
+    grids = [grid_of(Source(setup), values) for setup in setups]
     found = list(evaluate(grids, working))
     refusals = [item for item in found if isinstance(item, Refusal)]
     if len(refusals) == len(found) > 0:
@@ -141,6 +148,10 @@ def size(
 
     if memory is None and flops is None:
         raise InputError("which budget? give memory in bytes, or flops, or both")
+    for name, amount in (("memory", memory), ("flops", flops)):
+        if amount is not None and amount < 1:
+            raise InputError(f"{name} {amount}: expected a positive number")
+    _check_convention(convention)
     budget = Budget(memory, flops, convention)
     setups = _setups(models, methods, rank, cell)
     return [fit(Source(setup), request(setup, **_at(setup, rank, point)), budget) for setup in setups]
@@ -154,5 +165,10 @@ def _setups(models: Any, methods: Sequence[Any], rank: object, cell: Mapping[str
     return setups
 
 
-def _at(setup: Setup, rank: int | None, point: Mapping[str, int] | None) -> dict[str, Any]:
+def _check_convention(convention: str) -> None:
+    if convention not in CONVENTIONS:
+        raise unknown("convention", convention, CONVENTIONS)
+
+
+def _at(setup: Setup, rank: object, point: Mapping[str, object] | None) -> dict[str, Any]:
     return {**(point or {}), "rank": rank if setup.method.ranked else None}

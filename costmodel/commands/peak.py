@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costmodel.arguments import AsJson, CellArguments, takes_cell
+from costmodel.arguments import AsJson, CellArguments, PlotFile, takes_cell
 from costmodel.cells import described, title
 from costmodel.console import print_json, working
 from costmodel.contract import Point
-from costmodel.errors import CostModelError, InputError
+from costmodel.errors import CostModelError
 from costmodel.request import numbers_only
 from costmodel.source import Source
 from costmodel.tables import Block, Line, Row, Table, show
@@ -39,17 +39,12 @@ def peak(
             "--where/--no-where", help="Which instant is the peak at other batches and sides; needs formulas."
         ),
     ] = True,
-    plot: Annotated[
-        Path | None,
-        typer.Option(help="Draw the memory of the step over time: a file .svg, .png or .pdf.", show_default=False),
-    ] = None,
+    plot: PlotFile = None,
 ) -> None:
     """Why the peak is where it is: the instant, what is alive then, and which instant is the peak elsewhere."""
     setup = cell.setup()
     asked = cell.request(setup)
     point = numbers_only(asked, "the peak is explained at one point")
-    if plot is not None:
-        _check_ending(plot)
     from costmodel.derive import Tracer
     from costmodel.peak import explain, timeline
     from costmodel.winners import around
@@ -77,14 +72,6 @@ def peak(
     if where:
         blocks += [Line(), *([Line(others)] if isinstance(others, str) else _where(others, point))]
     show(blocks)
-
-
-def _check_ending(path: Path) -> None:
-    """Refuse a picture that cannot be written before anything is traced."""
-    from costmodel.plots import ENDINGS
-
-    if path.suffix.lower() not in ENDINGS:
-        raise InputError(f"--plot {path}: unknown ending '{path.suffix}'; accepted: {', '.join(ENDINGS)}")
 
 
 def _draw(path: Path, over_time: Timeline, heading: str) -> None:

@@ -30,7 +30,7 @@ MOST_SHOWN = 100
 MOST_DRAWN = 100_000
 """Points that are drawn, or printed as one JSON object."""
 
-_NAMES = {"rank": "r", "batch": "N", "resolution": "S", "height": "H", "width": "W", "length": "S"}
+_SIZES = ("rank", "batch", "resolution", "height", "width", "length")
 _SHOWN = ("memory.peak", "memory.sum_of_group_peaks", "flops.arithmetic.forward", "flops.arithmetic.backward")
 
 
@@ -58,15 +58,17 @@ def sweep(
         raise unknown("quantity", quantity, COLUMNS)
     grids = _grids(cells)
     total = sum(map(len, grids))
+    limit = MOST_SHOWN if plot is None and not as_json else MOST_DRAWN
+    kept = output is not None and plot is None and not as_json
+    if total > limit and not kept:
+        only = "give --output FILE alone" if output else "give --output FILE"
+        raise InputError(f"{total:,} points: up to {limit:,} are shown; {only}, or a step as in 1:64:8")
     if output is not None:
         with frames.writer(output) as append, progress() as say:
             written = _each(grids, say, lambda chunk: append(frames.rows(chunk)))
         _say(f"{written:,} points written to {output}")
-    if output is not None and plot is None and not as_json:
+    if kept:
         return
-    limit = MOST_SHOWN if plot is None and not as_json else MOST_DRAWN
-    if total > limit:
-        raise InputError(f"{total:,} points: up to {limit:,} are shown; give --output FILE, or a step as in 1:64:8")
     chunks: list[Chunk] = []
     with progress() as say:
         _each(grids, say, chunks.append)
@@ -114,11 +116,10 @@ def _say(text: str) -> None:
 def _grids(cells: CellsArguments) -> list[Grid]:
     from costmodel.chunks import grid_of
 
-    given = {name: text for name in _NAMES if (text := getattr(cells.cell, name)) is not None}
+    given = {name: text for name in _SIZES if (text := getattr(cells.cell, name)) is not None}
     values = {name: ranges.parse(name, text) for name, text in given.items()}
-    # Names in the place of ranges: what is refused now is refused whatever the numbers are.
-    symbols: dict[str, Any] = {name: _NAMES[name] for name in given}
-    probe = replace(cells, cell=replace(cells.cell, **symbols))
+    asked: dict[str, Any] = {name: ranges.stand_in(name, found) for name, found in values.items()}
+    probe = replace(cells, cell=replace(cells.cell, **asked))
     setups = probe.setups()
     probe.requests(setups)
     return [grid_of(Source(setup), values) for setup in setups]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from costmodel.plots.areas import timeline
 from costmodel.plots.bars import flops_bars, memory_bars
-from costmodel.plots.files import ENDINGS, save
+from costmodel.plots.files import save
 from costmodel.plots.lines import curves
 from costmodel.plots.scatter import frontier
 
-__all__ = ["ENDINGS", "curves", "flops_bars", "frontier", "memory_bars", "save", "timeline"]
+__all__ = ["curves", "flops_bars", "frontier", "memory_bars", "save", "timeline"]

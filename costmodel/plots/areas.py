@@ -54,7 +54,8 @@ def timeline(groups: Mapping[str, np.ndarray], phases: Phases, title: str) -> Fi
 
     Returns:
         A figure. Where there are more instants than a picture can show, each shown one is the largest of its
-        neighbours: the peak is always among them. A phase whose name finds no room is a band without a name.
+        neighbours: the peak is always among them. Changes of less than half a pixel are left out. A phase whose name
+        finds no room is a band without a name.
 
     Raises:
         InputError: when there are no instants.

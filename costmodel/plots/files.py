@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from costmodel.errors import InputError
+from costmodel.files import check_picture, replacing
 from costmodel.plots.style import styled
 
-ENDINGS = (".svg", ".png", ".pdf")
 _DPI = 160
 _UNDATED = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}
 """Metadata without a date, which would make two equal pictures differ."""
@@ -27,14 +25,7 @@ def save(figure: Figure, path: str | Path) -> None:
         OSError: when the folder cannot be written; nothing is left behind.
     """
     path = Path(path)
+    check_picture(path)
     ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise InputError(f"picture '{path}': unknown ending '{path.suffix}'; accepted: {', '.join(ENDINGS)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format=ending[1:], dpi=_DPI, metadata=_UNDATED[ending])
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

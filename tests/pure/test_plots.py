@@ -21,6 +21,7 @@ from matplotlib.text import Text
 from costmodel import plots
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
+from costmodel.files import PICTURES
 from costmodel.plots import style
 from costmodel.units import size, work
 
@@ -92,10 +93,12 @@ def widths(figure: Figure, panel: int, part: str) -> list[float]:
 @pytest.mark.parametrize(("models", "methods"), [(1, 1), (1, 12), (2, 5), (3, 2), (4, 5), (6, 12)])
 def test_memory_bars(models: int, methods: int) -> None:
     groups = stacks(models, methods, GROUPS, 30 * MIB)
+    title = "N = 1, H = 224, W = 224, r = 4, 10 classes, loss cross_entropy, --optimizer sgd_momentum" * (models % 2)
     peaks = {
         model: {name: sum(parts.values()) * 4 // 5 for name, parts in row.items()} for model, row in groups.items()
     }
-    figure = plots.memory_bars(groups, peaks)
+    figure = plots.memory_bars(groups, peaks, title)
+    assert " ".join(figure.legends[0].get_title().get_text().split()) == title
     assert len(figure.axes) == models
     for place, (model, row) in enumerate(groups.items()):
         panel = figure.axes[place]
@@ -207,6 +210,24 @@ def test_curves_name_axes_units_and_lines() -> None:
     assert panel.get_ylim()[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("memory.peak", "peak memory"),
+        ("memory.act", "memory, own peak of act"),
+        ("flops.paper.optimizer_first", "optimizer, step 0, paper convention"),
+        ("kind.svd.backward", "backward, svd part of arithmetic"),
+    ],
+)
+def test_columns_of_a_sweep_have_names_in_plain_words(column: str, name: str) -> None:
+    frame = pd.DataFrame({"H = W": [32, 64], column: [5, 6], "H": [1, 1]})
+    figure = plots.curves(frame, "H = W", column, "FLOP", [], "my model: N = 1")
+    (panel,) = figure.axes
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("height and width, H = W (pixels)", f"{name} (FLOPs)")
+    assert "my model: N = 1" in [text.get_text() for text in figure.texts]
+    assert_legible(figure)
+
+
 def test_values_far_apart_get_a_logarithmic_axis_with_units_at_its_ticks() -> None:
     frame = pd.DataFrame({"N": [1, 10, 100], "peak": [MIB, 30 * MIB, 1000 * MIB]})
     figure = plots.curves(frame, "N", "peak", "bytes", [])
@@ -282,6 +303,21 @@ def test_frontier(count: int, on: int) -> None:
     assert_legible(figure)
 
 
+@pytest.mark.parametrize(("methods", "title"), [(2, ""), (6, "a model, another model: " * 8)])
+def test_budgets_are_lines_where_they_are_within_the_axes(methods: int, title: str) -> None:
+    frame = configurations(12, 5)
+    frame["method"] = [f"quite_a_long_model_name {METHODS[i % methods]}" for i in range(12)]
+    budgets = [(30 * MIB, None), (30 * MIB, 4 * 10**9), (2**50, 10**15)]
+    figure = plots.frontier(frame, "peak", "flops", "label", "on", title, budgets)
+    (panel,) = figure.axes
+    drawn = [line for line in panel.lines if line.get_gid() == "budget"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in drawn] == [(30 * MIB, 0), (0, 4 * 10**9)]
+    legend = figure.legends[0]
+    assert legend.get_texts()[-1].get_text() == "budget"
+    assert "".join(legend.get_title().get_text().split()) == "".join(title.split())
+    assert_legible(figure)
+
+
 def test_frontier_of_nothing() -> None:
     with pytest.raises(InputError, match="nothing to draw"):
         plots.frontier(configurations(2, 1).assign(peak=None), "peak", "flops", "label", "on")
@@ -326,6 +362,15 @@ def test_a_timeline_that_needs_no_thinning_shows_every_instant() -> None:
     act = areas[GROUPS.index("act")]
     for instant, total in enumerate([5, 11, 6, 3]):
         assert {total * MIB, 2 * MIB} <= set(act[(act[:, 0] == instant) | (act[:, 0] == instant + 1), 1])
+
+
+def test_a_timeline_leaves_out_what_cannot_be_seen_but_never_the_peak() -> None:
+    act = np.full(1000, 2000 * MIB) + np.arange(1000) % 2
+    act[700] += 7
+    (panel,) = plots.timeline({"act": act}, [], "title").axes
+    top = [area for area in panel.collections if isinstance(area, PolyCollection)][-1].get_paths()[0].vertices
+    assert top[:, 1].max() == act.max()
+    assert len(top) < 20
 
 
 def test_many_phases_keep_apart() -> None:
@@ -376,7 +421,7 @@ def test_a_picture_cut_short_leaves_the_old_one(
     assert old.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("ending", plots.ENDINGS)
+@pytest.mark.parametrize("ending", PICTURES)
 def test_the_same_data_give_the_same_bytes_whatever_the_users_settings(tmp_path: Path, ending: str) -> None:
     def draw(name: str) -> bytes:
         path = tmp_path / f"{name}{ending}"
