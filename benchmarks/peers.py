@@ -321,6 +321,8 @@ def run(asked: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     from rich.console import Console
     from rich.progress import track
 
+    from costmodel.versions import installed
+
     console = Console(stderr=True)
     jobs = [(place, cell) for cell in asked for place in range(len(TOOLS))]
     answers = [in_new_process("forkserver", answer, *job) for job in track(jobs, "asking", console=console)]
