@@ -24,13 +24,13 @@ from costmodel.versions import MISSING, installed
 FOLDER = specs.FOLDER / "atlas"
 SCHEMA = "costmodel.atlas/1"
 
-NOWHERE: Mapping[str, Any] = MappingProxyType({"schema": SCHEMA, "versions": {}, "source": "", "cells": {}})
+NOWHERE: Mapping[str, Any] = MappingProxyType({"schema": SCHEMA, "versions": {}, "cells": {}})
 """What is stored of a model that is not in the atlas."""
 
 
 @cache
 def stored(model: str) -> Mapping[str, Any]:
-    """Return what ships for a model: ``versions`` and ``source`` it was derived with, and the ``cells`` by method."""
+    """Return what ships for a model: the ``versions`` it was derived with, and the ``cells`` by method."""
     try:
         found: dict[str, Any] = json.loads((FOLDER / f"{model}.json").read_text(encoding="utf-8"))
     except OSError:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from costmodel.api import setup_of
@@ -22,9 +23,12 @@ from costmodel.request import Request, request
 from costmodel.setup import Setup
 from costmodel.source import Source, covers
 from costmodel.subjects import model_table
+from costmodel.versions import installed
 
 Say = Callable[[str, int, int], None]
 """Told what was finished, how many are done and how many there are."""
+
+JOURNAL = ".building.json"
 
 POINTS = 50
 """Random points at which a stored formula is compared with a fresh one, where both are the largest of several terms."""
@@ -39,7 +43,8 @@ def models() -> list[str]:
 def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
     """Derive the formulas of models and write each model's file whole.
 
-    A file that the same source and versions made is left as it is, so that an interrupted build goes on.
+    Until a build is complete a journal beside the files says which ones are done, so that an interrupted one goes on
+    if source and versions are still the same.
 
     Args:
         chosen: models by name; all where empty.
@@ -56,20 +61,36 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
     for name in chosen:
         if name not in known:
             raise unknown("model of the atlas", name, known)
-    wanted = [name for name in chosen or known if not _is_current(name)]
+    journal = FOLDER / JOURNAL
+    made_by, done = _read(journal)
+    wanted = [name for name in chosen or known if name not in done]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         running = {pool.submit(survey, name): name for name in wanted}
         try:
-            for done, finished in enumerate(as_completed(running), start=1):
+            for count, finished in enumerate(as_completed(running), start=1):
                 name = running[finished]
+                done.append(name)
                 try:
                     write_whole(FOLDER / f"{name}.json", finished.result())
+                    write_whole(journal, json.dumps({**made_by, "done": done}))
                 except OSError as error:
                     raise InputError(f"the atlas in {FOLDER} cannot be written: {error.strerror or error}") from error
-                say(name, done, len(wanted))
+                say(name, count, len(wanted))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+    journal.unlink(missing_ok=True)
     return wanted
+
+
+def _read(journal: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return what a build is made by, and the models that an interrupted one of the same making has finished."""
+    made_by = {"source": source_digest(), "versions": _versions("resnet18")}
+    try:
+        found = json.loads(journal.read_text(encoding="utf-8"))
+        done = list(found["done"]) if {**made_by, "done": found["done"]} == found else []
+    except (OSError, ValueError, TypeError, KeyError):
+        done = []
+    return made_by, done
 
 
 def _one_thread() -> None:
@@ -78,21 +99,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _head(model: str) -> dict[str, Any]:
-    versions: dict[str, str] = {}
-    for method in PAPER:
-        versions |= Source(setup_of(model, method)).versions
-    return {"schema": SCHEMA, "model": model, "source": source_digest(), "versions": versions}
-
-
-def _is_current(model: str) -> bool:
-    found = stored(model)
-    return all(found.get(name) == value for name, value in _head(model).items())
+def _versions(model: str) -> dict[str, str]:
+    packages = {name for method in PAPER for name in setup_of(model, method).method.packages}
+    return installed(tuple(sorted(packages)))
 
 
 def survey(model: str) -> str:
     """Derive all regions of a model with each method, and write them down as the text of its file."""
-    head = json.dumps(_head(model), indent=1)[:-2]
+    head = json.dumps({"schema": SCHEMA, "model": model, "versions": _versions(model)}, indent=1)[:-2]
     cells = ",\n".join(
         f'  "{method}": [\n'
         + ",\n".join("   " + json.dumps(item.to_dict(), separators=(",", ":")) for item in regions(model, method))
