@@ -160,8 +160,7 @@ class _Search:
         step = max(region.step for region in regions)
         fitting = [value for region in regions if (value := self._within(region, moved)) is not None]
         if not fitting and moved[0] in SIDES:
-            below = min(region.first for region in regions)
-            fitting = [value for value in [self._small(moved, below)] if value is not None]
+            fitting = [value for value in [self._small(moved, regions[0])] if value is not None]
         best = max(fitting, default=None)
         return Largest(name, best, unlimited=best is not None and best + step > LARGEST, step=step)
 
@@ -186,14 +185,15 @@ class _Search:
                 raise
             domain = formula.domain
             axes = [domain.tied.get(axis, axis) for axis in moved]
-            value = next(iter(values.values()))
-            if not any(axis in domain.fixed for axis in axes):
+            if only and moved[0] in SIDES:
+                found.append(_Region(formula, only, only, 1))
+            elif not any(axis in domain.fixed for axis in axes):
                 step = domain.multiple.get(axes[0], 1)
                 first = max(domain.lower[axis] for axis in axes)
                 last = min(domain.upper.get(axis, LARGEST) for axis in axes)
                 found.append(_Region(formula, first, last - (last - first) % step, step))
-            elif isinstance(value, int) and value in (1, only):
-                found.append(_Region(formula, value, value, 1))
+            elif 1 in values.values():
+                found.append(_Region(formula, 1, 1, 1))
             else:
                 return []
         return found
@@ -223,26 +223,30 @@ class _Search:
         terms = [term.substitute(values) for key in self._budget.keys for term in formula.quantities[key]]
         return all(c >= 0 for term in terms for monomial, c in term.terms.items() if monomial)
 
-    def _small(self, moved: Sequence[str], below: int) -> int | None:
-        """Return the largest side that fits below where the closed form begins: there each one has its own formula.
+    def _small(self, moved: Sequence[str], region: _Region) -> int | None:
+        """Return the largest side that fits below where the closed form begins: each is traced by itself.
 
         Where closed forms hold at multiples of a number only, so do the sides that are looked at.
 
         Raises:
-            TraceError, LiftError: where no formula can be derived.
+            TraceError: where a step cannot be traced.
         """
-        lattice = self._source.setup.subject.closed.multiple
-        for side in range((below - 1) // lattice * lattice, 0, -lattice):
-            point = {**self._point, **dict.fromkeys(moved, side)}
-            try:
-                formula = self._source.derivation(request_at(self._source.setup, point)).formula
-            except InputError:  # a model that refuses a side refuses smaller ones
-                return None
-            numbers = formula.evaluate(point)
-            if self._budget.fits(Cost.of(numbers, self._budget.convention)):
-                return side
+        from costmodel.tracing.memo import ShapeMemo
+        from costmodel.tracing.pointwise import add_up
+        from costmodel.tracing.step import record_step
+
+        numbers = region.formula.evaluate({**self._point, **dict.fromkeys(moved, region.first)})
+        setup, memo = self._source.setup, ShapeMemo()
+        for side in range(region.first - region.step, 0, -region.step):
             if not self._budget.leaves_room(numbers):
                 return None
+            try:
+                asked = request_at(setup, {**self._point, **dict.fromkeys(moved, side)})
+                numbers = add_up(record_step(setup, asked.representative(), memo))
+            except InputError:  # a model that refuses a side refuses smaller ones
+                return None
+            if self._budget.fits(Cost.of(numbers, self._budget.convention)):
+                return side
         return None
 
 

@@ -43,12 +43,14 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     Yields:
         A function to tell what is being worked on, how much is done and how much there is.
     """
+    if not sys.stderr.isatty():  # whatever the environment says: what is not a terminal gets no escape codes
+        yield lambda *_: None
+        return
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def say(text: str, done: int, total: int) -> None:

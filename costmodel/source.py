@@ -66,11 +66,12 @@ class Source:
 
     def _known(self) -> Iterator[Derivation]:
         """Yield what needs no trace; the disk is not touched where a shipped formula answers."""
-        yield from self._shipped
+        yield from self.shipped
         yield from self._derived
 
     @cached_property
-    def _shipped(self) -> tuple[Derivation, ...]:
+    def shipped(self) -> tuple[Derivation, ...]:
+        """The formulas that ship for this cell."""
         return atlas.shipped(self.setup) if self.cached else ()
 
     @cached_property

@@ -1,0 +1,260 @@
+"""Habits of every command: plain in a pipe, drawn on a terminal, one JSON object, exit statuses, completion."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from costmodel.cli import main
+from costmodel.commands import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+BOXES = re.compile("[\u2500-\u259f]")
+ESCAPE = "\x1b"
+COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
+STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+LINES = (
+    "estimate mobilenet_v3 --method galore",
+    "estimate mobilenet_v3 --method lora --rank r",
+    "compare mobilenet_v3 resnet18",
+    "sweep resnet18 --rank 1:3",
+    "size mobilenet_v3 --memory 32MiB --flops 1G",
+    "formula resnet18 --method lora --batch 1 --resolution 224",
+    "peak alexnet --method bn_head",
+    "layers alexnet --method bn_head --depth 2",
+    "validate resnet18 --method bn_head --batch 2 --resolution 40",
+    "models",
+    "methods",
+)
+"""Every command that prints a table."""
+
+HELPS = ("--help", *(f"{name} --help" for name in COMMANDS), "atlas build --help", "atlas check --help")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a command, without what says how wide a terminal is and which colours it has."""
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")}
+    return {**plain, "TERM": "xterm-256color", **more}
+
+
+def test_every_command_is_looked_at() -> None:
+    assert {line.split()[0] for line in LINES} == {*COMMANDS} - {"atlas"}
+
+
+@pytest.mark.parametrize("line", [*LINES, *HELPS])
+def test_in_a_pipe_there_are_no_boxes_and_no_colours(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the environment asks for them: what is piped is read by programs."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TERM", "COLORTERM"):
+        monkeypatch.setenv(name, "1" if name != "TERM" else "xterm-256color")
+    assert main(line.split()) == 0
+    out, err = capsys.readouterr()
+    assert len(out.split()) > 10
+    assert not BOXES.search(out + err)
+    assert ESCAPE not in out + err
+    assert "\r" not in out + err
+    assert err == ""
+
+
+@pytest.mark.parametrize("line", ["estimate resnet18 --batch 0", "nonsense", "estimate resnet18 --nonsense"])
+def test_an_error_in_a_pipe_is_plain(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    err = capsys.readouterr().err
+    assert not BOXES.search(err)
+    assert ESCAPE not in err
+
+
+def on_a_terminal(line: str, columns: int = 80, errors: bool = False, **more: str) -> str:
+    """Run a command on a pseudo-terminal and return what it wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "costmodel", *line.split()], stdin=slave, stdout=slave, stderr=slave if errors else subprocess.DEVNULL,
+        cwd=ROOT, env=environment(**more),
+    )  # fmt: skip
+    os.close(slave)
+    written = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        written += part
+    os.close(master)
+    assert running.wait(60) == 0
+    return written.decode()
+
+
+def tables(text: str) -> list[list[str]]:
+    """Each table without its styles: from its head to the blank line below it."""
+    lines = [line.rstrip() for line in STYLE.sub("", text).replace("\r", "").split("\n")]
+    blocks = "\n".join(lines).split("\n\n")
+    return [block.splitlines() for block in blocks if "──" in block]
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [("compare resnet18 --rank 8", 2), ("methods", 1), ("sweep resnet18 --rank 1:2", 1)],
+)
+def test_on_a_terminal_tables_are_drawn_as_wide_as_it_is(line: str, count: int) -> None:
+    narrow, wide = on_a_terminal(line, 80), on_a_terminal(line, 300)
+    for text, columns in ((narrow, 80), (wide, 300)):
+        found = tables(text)
+        assert len(found) == count
+        assert max(len(row) for table in found for row in table) <= columns
+        assert ESCAPE in text
+    assert sum(map(len, tables(narrow))) > sum(map(len, tables(wide)))  # folded, not cut
+    cells = sorted("".join(cell for table in tables(wide) for row in table for cell in row.split()).replace("─", ""))
+    assert cells == sorted("".join(c for t in tables(narrow) for row in t for c in row.split()).replace("─", ""))
+
+
+@pytest.mark.parametrize("line", ["size mobilenet_v3 --memory 32MiB", "compare --help"])
+def test_no_color_on_a_terminal(line: str) -> None:
+    assert COLOUR.search(on_a_terminal("compare --help"))
+    assert not COLOUR.search(on_a_terminal(line, NO_COLOR="1"))
+
+
+def test_progress_is_shown_on_a_terminal_and_cleared_away() -> None:
+    seen = on_a_terminal("sweep resnet18 --method fft --batch 1:99", errors=True)
+    assert "fft" in STYLE.sub("", seen.split("model")[0])
+    assert "99/99" in seen
+    last = seen[: seen.index("99/99")].count("\n")
+    assert "\x1b[2K" in seen.split("99/99")[1]
+    assert last == 0
+
+
+def test_a_dumb_terminal_gets_no_escape_codes() -> None:
+    assert ESCAPE not in on_a_terminal("methods", TERM="dumb")
+
+
+JSON_LINES = (
+    *(line for line in LINES if not line.startswith("formula")),
+    "formula resnet18 --method lora",
+    "sweep resnet18 --rank 1:50 --batch 1:4",
+    "size mobilenet_v3 resnet18 --memory 32MiB --memory 1GiB",
+    "peak alexnet --method lora --rank 2",
+)
+
+
+@pytest.mark.parametrize("line", JSON_LINES)
+def test_json_is_one_object_with_exact_integers(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*line.split(), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.endswith("\n")
+    data = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert isinstance(data, dict)
+    if line not in ("models", "methods"):
+        assert re.fullmatch(r"costmodel\.\w+(\.\w+)?/\d+", data["schema"])
+
+
+def test_as_a_module_and_as_a_command() -> None:
+    """``python -m costmodel`` and the installed ``costmodel`` are the same program."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["costmodel"].partition(":")
+    script = f"import sys; from {module} import {function}; sys.argv[0] = 'costmodel'; sys.exit({function}())"
+    for line, status in (("estimate mobilenet_v3 --method lora", 0), ("--help", 0), ("estimate nonsense", 2), ("", 0)):
+        as_module, as_command = (
+            subprocess.run([sys.executable, *how, *line.split()], capture_output=True, text=True, cwd=ROOT)
+            for how in (["-m", "costmodel"], ["-c", script])
+        )
+        assert as_module.returncode == as_command.returncode == status
+        assert (as_module.stdout, as_module.stderr) == (as_command.stdout, as_command.stderr)
+        assert bool(as_module.stdout) == (status == 0)
+
+
+# -- exit statuses -----------------------------------------------------------------------------------------------------
+
+
+def test_1_where_something_differs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from costmodel.atlas import survey
+
+    monkeypatch.setattr(survey, "stale", lambda entry: f"{entry}: wrong")
+    assert main("atlas check --sample 2 --json".split()) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["checked"] == len(found["stale"]) == 2
+    monkeypatch.setattr(survey, "stale", lambda entry: "")
+    assert main("atlas check --sample 2".split()) == 0
+    assert capsys.readouterr().out == "2 formulas derived again, 0 stale\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("estimate resnet18", "costmodel.source.Source.derivation"),
+        ("compare resnet18", "costmodel.commands.compare.answer"),
+        ("size resnet18 --memory 1GiB", "costmodel.commands.size.fit"),
+        ("sweep resnet18", "costmodel.chunks.evaluate"),
+    ],
+)
+def test_130_where_it_is_interrupted(
+    line: str, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    __import__(place.split(".Source")[0].rpartition(".")[0])
+    monkeypatch.setattr(place, interrupted)
+    assert main(line.split()) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+
+
+# -- completion --------------------------------------------------------------------------------------------------------
+
+
+def completed(shell: str, words: str) -> list[str]:
+    """What a shell offers for the last word."""
+    typed = words.split(" ")
+    asked: Mapping[str, Mapping[str, str]] = {
+        "bash": {"COMP_WORDS": words, "COMP_CWORD": str(len(typed) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": words},
+        "fish": {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "costmodel"], capture_output=True, text=True, cwd=ROOT,
+        env=environment(_COSTMODEL_COMPLETE=f"complete_{shell}", **asked[shell]),
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("costmodel es", ["estimate"]),
+        ("costmodel mo", ["models"]),
+        ("costmodel ", [*COMMANDS]),
+        ("costmodel estimate mobilenet_v3_", ["mobilenet_v3_large", "mobilenet_v3_small"]),
+        ("costmodel compare resnet18 shufflenet_v2_x1", ["shufflenet_v2_x1_0", "shufflenet_v2_x1_5"]),
+        ("costmodel sweep resnet18 --method bn", ["bn_head", "bn_only"]),
+        ("costmodel size resnet18 --mem", ["--memory"]),
+        ("costmodel nonsense ", []),
+    ],
+)
+def test_bash_completes(words: str, offered: list[str]) -> None:
+    assert sorted(completed("bash", words)) == sorted(offered)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_complete(shell: str) -> None:
+    text = "\n".join(completed(shell, "costmodel es"))
+    assert "estimate" in text
+    assert "compare" not in text
