@@ -202,9 +202,9 @@ def peak_over_resolution(swept: Any) -> str:
 
 def trade_off(sized: Any) -> str:
     from costmodel.api import setup_of
-    from costmodel.budget import frontier
     from costmodel.request import request
     from costmodel.source import Source
+    from costmodel.tradeoff import frontier
 
     (answer,) = sized["answers"]
     fits = answer["methods"]
@@ -216,7 +216,7 @@ def trade_off(sized: Any) -> str:
     assert [found["method"] for found in fits if found["fits"]] == [found["method"] for found in fits]
     return (
         f"Each of the {len(points)} points is a method at a rank. The strong ones are those to which no other is "
-        f"preferable in peak, FLOPs and number of trained values at once: {listed(strong)}. In the budget of "
+        f"preferable in peak, FLOPs and rank of the update at once: {listed(strong)}. In the budget of "
         f"{size(answer['budget']['memory'])}, the dashed line, {listed(fitting)} fit with one image; the largest batch "
         f"that fits is {listed(largest)}."
     )

@@ -13,14 +13,8 @@ from costmodel.request import LARGEST, Request, Value, request_at
 from costmodel.source import Source
 from costmodel.units import size, work
 
-RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
-"""Ranks of the configurations that a frontier is drawn from."""
-
 SCANNED = 2**20
 """How far a quantity that is not proved to rise is evaluated value by value."""
-
-REACH = ("fft", "galore", "lora", "dora")
-"""Methods by what they can change: every weight, every weight through a projected update, low-rank updates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +65,6 @@ class Cost:
     peak: int
     step: int
     trained: int
-
-    def beaten_by(self, other: Cost) -> bool:
-        """Tell whether another one trains as much with no more memory and FLOPs, and is better in one of the three."""
-        return other != self and other.peak <= self.peak and other.step <= self.step and other.trained >= self.trained
 
     @staticmethod
     def of(numbers: Mapping[str, int], convention: str) -> Cost:
@@ -265,79 +255,3 @@ class _Region:
     def at(self, place: int) -> int:
         """Return a value of the region by its place."""
         return self.first + place * self.step
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """A method at a rank, as a point of a trade-off.
-
-    Attributes:
-        method: its name.
-        rank: its rank, ``None`` where it has none.
-        cost: peak, step and gradients.
-        on_frontier: whether no other one trains as many numbers with no more memory and no more FLOPs.
-    """
-
-    method: str
-    rank: int | None
-    cost: Cost
-    on_frontier: bool
-
-
-def frontier(cells: Sequence[tuple[Source, Request]], convention: str = "arithmetic") -> list[Configuration]:
-    """Weigh methods and ranks against each other at one batch and resolution.
-
-    Args:
-        cells: one for each method, with the point asked for; ranks are `RANKS` and the one asked for.
-        convention: how FLOPs are counted.
-    """
-    found: list[tuple[str, int | None, Cost]] = []
-    for source, asked in cells:
-        point = asked.numbers
-        ranks = sorted({*RANKS, point["r"]}) if "r" in point else [None]
-        for rank in ranks:
-            at = point if rank is None else {**point, "r": rank}
-            formula = source.derivation(request_at(source.setup, at)).formula
-            found.append((source.setup.method.name, rank, Cost.of(formula.evaluate(at), convention)))
-    costs = [cost for *_, cost in found]
-    return [Configuration(*item, on_frontier=not any(map(item[2].beaten_by, costs))) for item in found]
-
-
-def recommend(fits: Sequence[Fit], budget: Budget) -> tuple[str | None, str]:
-    """Choose a method for a budget, and say why in a sentence.
-
-    The one that can change the most of the model, of those that fit: `REACH`, then by bytes of gradients. A cost model
-    knows nothing of accuracy.
-
-    Returns:
-        The method, ``None`` where none fits, and the reason.
-    """
-
-    def reach(found: Fit) -> tuple[int, int]:
-        return (-REACH.index(found.method) if found.method in REACH else -len(REACH), found.cost.trained)
-
-    fitting = sorted((found for found in fits if found.fits), key=reach, reverse=True)
-    if fitting:
-        best = fitting[0]
-        spare = []
-        if budget.memory is not None:
-            spare.append(f"{size(budget.memory - best.cost.peak)} of memory")
-        if budget.flops is not None:
-            spare.append(f"{work(budget.flops - best.cost.step)} a step")
-        others = [found.method for found in fits if reach(found) > reach(best)]
-        verb = "does" if len(others) == 1 else "do"
-        beyond = f"; {', '.join(others)} would change more and {verb} not fit" if others else ""
-        reason = f"it fits with {' and '.join(spare)} to spare, and can change the most of the model of those that fit"
-        return best.method, reason + beyond
-    for axes, unit in ((("side", "S"), None), (("N",), "a batch of up to {:,}"), (("r",), "a rank of up to {:,}")):
-        possible = [
-            (largest.value, largest.axis, found)
-            for found in sorted(fits, key=reach, reverse=True)
-            for largest in found.largest
-            if largest.axis in axes and largest.value is not None
-        ]
-        if possible:
-            value, axis, found = max(possible, key=lambda item: item[0])
-            sizes = unit or ("up to {0}x{0} pixels" if axis == "side" else "up to {} tokens")
-            return None, f"nothing fits as asked for; {found.method} does at {sizes.format(value)}"
-    return None, "nothing fits as asked for, nor with a smaller rank, batch or resolution alone"

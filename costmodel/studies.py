@@ -140,7 +140,7 @@ def size(
         **cell: as `compare`.
 
     Returns:
-        A `costmodel.budget.Fit` for each cell; `costmodel.budget.recommend` chooses among those of one model.
+        A `costmodel.budget.Fit` for each cell; `costmodel.tradeoff.recommend` chooses among those of one model.
 
     Raises: as `costmodel.estimate`; InputError where there is no budget.
     """

@@ -120,7 +120,7 @@ def regions(model: str, method: str) -> list[Derivation]:
     """Derive a cell's formulas: with everything symbolic, and for each region that those leave out.
 
     Regions are batch 1, rank 1, every rank at once, and the model's own side where sizes have no closed form around
-    it.
+    it or one that begins above.
     """
     setup = setup_of(model, method)
     source, tracer = Source(setup, cached=False), Tracer(setup)
@@ -148,6 +148,7 @@ def _requests(setup: Setup) -> Iterator[Request]:
     if setup.method.ranked:
         for number in (1, 2):
             yield request(setup, batch=number, rank="r")  # the rank alone symbolic: every rank in one formula
+        yield request(setup)  # and one input where the formula is short, at a side that the first ones do not hold for
 
 
 @dataclass(frozen=True, slots=True)

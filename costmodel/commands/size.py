@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from costmodel.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
-from costmodel.budget import Budget, Configuration, Fit, Largest, fit, frontier, recommend
+from costmodel.budget import Budget, Fit, Largest, fit
 from costmodel.console import print_json, working
 from costmodel.errors import InputError
 from costmodel.request import Request, numbers_only
 from costmodel.source import Source
 from costmodel.tables import Block, Line, Row, Table, show
+from costmodel.tradeoff import Configuration, frontier, recommend
 from costmodel.units import read_bytes, read_flops, work
 from costmodel.units import size as bytes_text
 

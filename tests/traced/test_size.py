@@ -14,7 +14,7 @@ from torch import nn
 
 import costmodel
 from costmodel.api import setup_of
-from costmodel.budget import SCANNED, Budget, Cost, Fit, Largest, fit, recommend
+from costmodel.budget import SCANNED, Budget, Cost, Fit, Largest, fit
 from costmodel.cli import main
 from costmodel.contract import GROUPS
 from costmodel.domain import Domain
@@ -24,6 +24,7 @@ from costmodel.methods import PAPER
 from costmodel.polynomial import Polynomial
 from costmodel.request import LARGEST, Request, request
 from costmodel.source import Source
+from costmodel.tradeoff import recommend
 from tests.cells import fresh, point
 
 OPTION = {"rank": "r", "batch": "N", "resolution": "resolution", "length": "S"}
