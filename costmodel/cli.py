@@ -17,6 +17,12 @@ from costmodel.errors import CostModelError, unknown
 # click's classes, from wherever typer takes them.
 _ClickError: type[Any] = typer.BadParameter.__mro__[2]
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+NEEDED_TO_DERIVE = ("torch", "torchvision", "peft", "galore_torch")
+"""What only an answer that does not ship needs."""
+
 
 class _Commands(TyperGroup):
     """Imports a command's file when it is run: none is slowed down by what the others need."""
@@ -102,12 +108,17 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(error.format_message())
     except CostModelError as error:
         return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in NEEDED_TO_DERIVE:
+            raise
+        return _refuse(f"{error.name} is not installed, and no formula ships for this: pip install {error.name}")
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in the buffer has nowhere to go
         return _refuse(f"cannot write the output: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
         print("costmodel: interrupted", file=sys.stderr)
-        return 130
     return status if isinstance(status, int) else 0
 
 

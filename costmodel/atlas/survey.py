@@ -63,7 +63,7 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
             raise unknown("model of the atlas", name, known)
     journal = FOLDER / JOURNAL
     made_by, done = _read(journal)
-    wanted = [name for name in chosen or known if name not in done]
+    wanted = list(chosen) or [name for name in known if name not in done]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         running = {pool.submit(survey, name): name for name in wanted}
         try:
@@ -78,7 +78,8 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
                 say(name, count, len(wanted))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    journal.unlink(missing_ok=True)
+    if not chosen:
+        journal.unlink(missing_ok=True)
     return wanted
 
 

@@ -60,7 +60,7 @@ def _run_suite(name: str, model: str | None, folder: Path, jobs: int, as_json: b
     with progress() as say:
         table = validate_suite(name, model, folder, jobs, say)
     if as_json:
-        print_json([row.to_dict() for row in table.rows])
+        print_json({"schema": "costmodel.suite/1", "rows": [row.to_dict() for row in table.rows]})
     else:
         show(suite_blocks(table))
     return 0 if table.equal else 1

@@ -194,6 +194,12 @@ def test_what_a_domain_covers(domain: Domain, at: list[Point], left_out: set[str
     assert covered(formula, base).tolist() == each
 
 
+def test_a_tied_axis_is_equal_to_its_own() -> None:
+    domain = Domain({"N": 1, "H": 32, "r": 1}, {}, {}, {"H": 32}, {"W": "H"})
+    at = [(1, 32, 32, 1), (1, 32, 64, 1), (1, 64, 64, 1), (1, 48, 48, 1), (1, 64, 32, 1)]
+    assert covered(CostFormula({}, {}, domain), arrays(at)).tolist() == [True, False, True, False, False]
+
+
 def grid(values: Mapping[str, Sequence[int]], method: str = "lora") -> Grid:
     return grid_of(Source(Setup(named("resnet18"), METHODS[method])), values)
 

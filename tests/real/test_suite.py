@@ -43,7 +43,7 @@ def test_interrupted_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert 1 <= len(before) < 5
 
     assert main([*SUITE, str(tmp_path), "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["verdict"] for row in rows] == ["equal"] * 5
     assert records(tmp_path)[: len(before)] == before  # measured once
     assert len(records(tmp_path)) == 5

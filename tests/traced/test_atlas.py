@@ -274,11 +274,18 @@ def test_a_region_that_nothing_asks_for_is_stale(falsify: Any) -> None:
     assert "no request leads to it" in stale(Entry(*CELL, len(falsify) - 1))
 
 
-def test_the_command_says_which_are_stale(falsify: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_which_are_stale(
+    falsify: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(survey, "entries", lambda: [Entry(*CELL, region) for region in range(len(falsify))])
+    assert main("atlas check --sample 99".split()) == 0
+    assert capsys.readouterr().out == f"{len(falsify)} formulas derived again, 0 stale\n"
     falsify[0]["grouped"] += 1
-    monkey = [entry for entry in entries() if entry.method == CELL[1]]
-    assert monkey
-    assert all(entry.model == CELL[0] for entry in entries())
+    assert main("atlas check".split()) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "squeezenet1_1 bn_head, region 0: grouped changed",
+        f"{len(falsify)} formulas derived again, 1 stale",
+    ]
 
 
 # -- when it answers ---------------------------------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def test_no_color_on_a_terminal(line: str) -> None:
 
 
 def test_progress_is_shown_on_a_terminal_and_cleared_away() -> None:
-    bar, _, rest = on_a_terminal("sweep resnet18 --method fft --batch 1:99", errors=True).partition("99/99")
+    seen = on_a_terminal("sweep resnet18 --method fft --batch 1:99", 300, errors=True)
+    bar, _, rest = seen.partition("99/99")
     assert "resnet18 fft" in bar
     assert "\n" not in bar
     erased = rest.rindex("\x1b[2K")

@@ -50,7 +50,7 @@ def rows(line: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     assert main([*line.split(), "--json"]) == 0
     out = capsys.readouterr().out
     assert out.count("\n") == 1
-    data = json.loads(out)
+    data = json.loads(out, parse_float=no_float)
     assert data["schema"] == "costmodel.sweep/1"
     return data["rows"]
 
@@ -157,6 +157,10 @@ def test_a_model_of_one_size_only(capsys: pytest.CaptureFixture[str]) -> None:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
+def no_float(text: str) -> None:
+    pytest.fail(f"{text} is no integer")
+
+
 def read(path: Path) -> list[dict[str, Any]]:
     """Read a file of any kind back, numbers as integers, what is missing as None."""
     if path.suffix == ".parquet":
@@ -164,7 +168,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         assert table.schema.equals(frames.SCHEMA)
         return table.to_pylist()
     if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line, parse_float=no_float) for line in path.read_text(encoding="utf-8").splitlines()]
     with path.open(newline="") as lines:
         found = [*csv.DictReader(lines)]
     text = ("model", "method")
