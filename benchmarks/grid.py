@@ -36,9 +36,9 @@ def evaluate(grid: Grid) -> int:
 
 def row(model: str, method: str) -> Row:
     source = Source(setup_of(model, method))
-    ranks = {"rank": range(2, 18)} if source.setup.method.ranked else {}
+    ranks = {"rank": range(2, 18)} if source.setup.method.ranked else {"batch": range(1, 513)}
     grid = grid_of(source, SIZES | ranks)
-    few = grid_of(source, {"batch": range(1, 3), "height": range(97, 100), "width": range(97, 100), **ranks})
+    few = grid_of(source, {**SIZES, **ranks, "height": range(97, 100), "width": range(97, 100)})
     evaluate(few)  # formulas loaded or derived
     start = perf_counter()
     points = evaluate(grid)

@@ -244,11 +244,18 @@ class CellsArguments:
             InputError: for bad input, or where no method knows what it is told.
         """
         methods = [find(name) for name in self._names()]
+        if not self.methods:  # of the default ones those that go with the optimizer asked for
+            methods = [method for method in methods if not method.optimizer or self.cell.optimizer == "adamw"]
         told = {field.name for field in fields(Options)} & {*self.cell.changed}
         for option in told:
             if not any(option in method.options for method in methods):
                 methods[0].check(self.cell.options(), Training())
-        return [self._cell(model, method, told).setup() for model in self.models for method in methods]
+        return [self._cell(model, method, told).setup() for model in self._models() for method in methods]
+
+    def _models(self) -> list[str]:
+        """Return each model once, whatever names it is asked for by."""
+        rows = model_table()
+        return list({rows.get(name, {}).get("alias_of", name): name for name in reversed(self.models)}.values())[::-1]
 
     def _names(self) -> list[str]:
         names = [name for given in self.methods for name in given.split(",")]
@@ -268,14 +275,22 @@ class CellsArguments:
             (name for name in self.models if model_table().get(name, {}).get("alias_of") == setup.subject.name), None
         )
 
+    def check_rank(self, setups: Sequence[Setup]) -> None:
+        """Refuse a rank where no method has one.
+
+        Raises:
+            InputError: that says so.
+        """
+        if self.cell.rank is not None and not any(setup.method.ranked for setup in setups):
+            check_rank_allowed(setups[0].method, self.cell.rank)
+
     def requests(self, setups: Sequence[Setup]) -> list[Request]:
         """Return the point asked for in each setup.
 
         Raises:
             InputError: for bad input, or a rank where no method has one.
         """
-        if self.cell.rank is not None and not any(setup.method.ranked for setup in setups):
-            check_rank_allowed(setups[0].method, self.cell.rank)
+        self.check_rank(setups)
         return [
             (self.cell if setup.method.ranked else replace(self.cell, rank=None)).request(setup) for setup in setups
         ]

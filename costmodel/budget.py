@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from costmodel.comparison import STEP
-from costmodel.contract import SHORT_RANKS, SIDES
+from costmodel.contract import SHORT_RANKS, SIDES, STEP_PHASES
 from costmodel.errors import CostModelError, InputError
 from costmodel.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.request import LARGEST, Request, Value, request_at
@@ -54,7 +53,7 @@ class Budget:
     @property
     def keys(self) -> list[str]:
         """The quantities that it limits."""
-        step = [flops_key(self.convention, phase) for phase in STEP]
+        step = [flops_key(self.convention, phase) for phase in STEP_PHASES]
         return [PEAK] * (self.memory is not None) + step * (self.flops is not None)
 
 
@@ -69,7 +68,7 @@ class Cost:
     @staticmethod
     def of(numbers: Mapping[str, int], convention: str) -> Cost:
         """Take it from the numbers of a formula."""
-        step = sum(numbers[flops_key(convention, phase)] for phase in STEP)
+        step = sum(numbers[flops_key(convention, phase)] for phase in STEP_PHASES)
         return Cost(numbers[PEAK], step, numbers[memory_key("grad")])
 
 
@@ -152,7 +151,8 @@ class _Search:
         if not fitting and moved[0] in SIDES:
             fitting = [value for value in [self._small(moved, regions[0])] if value is not None]
         best = max(fitting, default=None)
-        return Largest(name, best, unlimited=best is not None and best + step > LARGEST, step=step)
+        unlimited = name == "r" and best is not None and best + step > LARGEST
+        return Largest(name, best, unlimited, step)
 
     def _regions(self, moved: Sequence[str]) -> list[_Region]:
         """Return the regions of the formulas along an axis; together they hold every value with a closed form.
@@ -190,20 +190,36 @@ class _Search:
 
     def _within(self, region: _Region, moved: Sequence[str]) -> int | None:
         """Return the largest value of a region that fits."""
-        if not self._rises(region.formula, moved):
+        if self._source.setup.tested and not self._rises(region.formula, moved):
             steps = range(min(SCANNED, len(region)))
             return next((region.at(at) for at in reversed(steps) if self._fits(region, moved, at)), None)
         if not self._fits(region, moved, 0):
             return None
-        low, high = 0, len(region)  # the value at low fits, at high it does not or there is none
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._fits(region, moved, middle) else (low, middle)
-        return region.at(low)
+        found = _last(lambda at: self._fits(region, moved, at), 0, len(region))
+        confirmed = found if self._source.setup.tested else self._confirmed(region, moved, found)
+        return None if confirmed is None else region.at(confirmed)
+
+    def _confirmed(self, region: _Region, moved: Sequence[str], found: int) -> int | None:
+        """Check what a formula says of code of the caller's, which may branch on a size, against fresh traces."""
+
+        def fits(at: int) -> bool:
+            point = self._at(region, moved, at)
+            formula = self._source.derivation(request_at(self._source.setup, point)).formula
+            return self._budget.fits(Cost.of(formula.evaluate(point), self._budget.convention))
+
+        if not fits(found):
+            return _last(fits, 0, found) if found and fits(0) else None
+        beyond = 1
+        while found + beyond < len(region) and fits(found + beyond):
+            beyond *= 2
+        return _last(fits, found + beyond // 2, min(found + beyond, len(region)))
 
     def _fits(self, region: _Region, moved: Sequence[str], at: int) -> bool:
-        point = {**self._point, **dict.fromkeys(moved, region.at(at))}
-        return self._budget.fits(Cost.of(region.formula.evaluate(point), self._budget.convention))
+        numbers = region.formula.evaluate(self._at(region, moved, at))
+        return self._budget.fits(Cost.of(numbers, self._budget.convention))
+
+    def _at(self, region: _Region, moved: Sequence[str], at: int) -> dict[str, int]:
+        return {**self._point, **dict.fromkeys(moved, region.at(at))}
 
     def _rises(self, formula: CostFormula, moved: Sequence[str]) -> bool:
         """Prove that what the budget limits never falls along an axis: named sizes do not, and none is subtracted."""
@@ -238,6 +254,14 @@ class _Search:
             if self._budget.fits(Cost.of(numbers, self._budget.convention)):
                 return side
         return None
+
+
+def _last(fits: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the place from ``low``, where it fits, before ``high``, where it does not, that is the last one to fit."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ def _at(values: Sequence[int], place: npt.NDArray[np.intp]) -> Integers:
 def sweep(grids: Sequence[Grid], say: Say, chunk: int = CHUNK) -> Iterator[Chunk | Refusal]:
     """Evaluate grids, one chunk after the other.
 
-    A formula is derived for the first point that none at hand holds for, and answers for all points of its domain.
+    A formula is derived for the first point that none at hand holds for, and answers for all points of its domain. Code
+    of the caller's may branch on a size: there each pair of sides is checked against a fresh trace of its own.
 
     Args:
         grids: what to evaluate, in order.
@@ -174,8 +175,9 @@ class _Cell:
         left = np.ones(length, dtype=bool)
         kept = np.zeros(length, dtype=bool)
         found = {key: np.zeros(length, dtype=np.int64) for key in COLUMNS}
-        known = iter(self._formulas)
+        known = iter(self._formulas if self._source.setup.tested else ())
         refused = self._refusable(points)
+        sides = [values for axis, values in points.items() if axis in SIDES]
         while left.any():
             formula = next(known, None)
             if formula is None:
@@ -187,6 +189,8 @@ class _Cell:
                 left &= ~same
                 continue
             inside = left & covered(formula, points)
+            if not self._source.setup.tested:  # its code may branch on a size: checked for each pair of sides
+                inside &= np.logical_and.reduce([values == values[int(left.argmax())] for values in sides])
             if inside.any():
                 costs = with_sum(evaluate(formula, {axis: values[inside] for axis, values in points.items()}))
                 for key, numbers in costs.items():

@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"{error.name} is not installed, and no formula ships for this: pip install {error.name}")
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in the buffer has nowhere to go
-        return _refuse(f"cannot write the output: {error.strerror or error}")
+        return _refuse(f"cannot write {error.filename or 'the output'}: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
@@ -129,4 +129,7 @@ def _refuse(message: str) -> int:
 
 def run() -> None:
     """Entry point of the ``costmodel`` command."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller: what is said goes nowhere
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     sys.exit(main())

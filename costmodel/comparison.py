@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.api import Estimate
-from costmodel.contract import GROUPS, PHASES
+from costmodel.contract import GROUPS, PHASES, STEP_PHASES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFERENCE = "fft"
 """The method that ratios are taken to."""
-
-STEP = ("forward", "backward", "optimizer")
-"""The phases of a step after the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Side:
 
 def step_flops(estimate: Estimate, convention: str) -> int:
     """Return the FLOPs of a step after the first one: forward, backward and optimizer."""
-    total: int = sum(estimate.flops[convention][phase] for phase in STEP)
+    total: int = sum(estimate.flops[convention][phase] for phase in STEP_PHASES)
     return total
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 PHASES = ("forward", "backward", "optimizer_first", "optimizer")
 """Phases of the step protocol. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
 
+STEP_PHASES = ("forward", "backward", "optimizer")
+"""The phases of a step after the first one."""
+
 CONVENTIONS = ("arithmetic", "torch", "paper")
 """Ways to count FLOPs; see ``docs/conventions.md``."""
 

@@ -11,7 +11,7 @@ from costmodel.contract import CONVENTIONS, PHASES
 from costmodel.peak import timeline
 from costmodel.tracing.record import OpCall, StepRecord
 
-STEP = "(step)"
+OUTSIDE = "(step)"
 """What stands for the empty path: calls of the model's own forward, the loss, and what belongs to no module."""
 
 Count = Callable[[OpCall], int]
@@ -42,8 +42,8 @@ class LayerCost:
 
     @property
     def name(self) -> str:
-        """The path as shown: `STEP` where it is empty."""
-        return self.path or STEP
+        """The path as shown: `OUTSIDE` where it is empty."""
+        return self.path or OUTSIDE
 
 
 def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCost, ...]:

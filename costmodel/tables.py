@@ -61,7 +61,26 @@ def show(blocks: Iterable[Block]) -> None:
 
     console = Console()
     for block in blocks:
-        console.print(_rich(block), soft_wrap=isinstance(block, Line))
+        console.print(_rich(_fitting(block, console.width)), soft_wrap=isinstance(block, Line))
+
+
+def _fitting(block: Block, width: int) -> Block:
+    """Turn a table that is too wide for a terminal, where that makes it fit: its rows become columns."""
+    if isinstance(block, Line) or block.left > 1 or _width(block) <= width:
+        return block
+    turned = Table(
+        (block.columns[0], *(row.cells[0] for row in block.rows)),
+        tuple(
+            Row((name, *(row.cells[at] for row in block.rows))) for at, name in enumerate(block.columns[1:], start=1)
+        ),
+    )
+    return turned if _width(turned) <= width else block
+
+
+def _width(table: Table) -> int:
+    """Return how many characters a table is wide, two between columns."""
+    lines = [table.columns, *(row.cells for row in table.rows)]
+    return sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True)) - 2
 
 
 def plain(block: Block) -> str:

@@ -115,4 +115,7 @@ def recommend(fits: Sequence[Fit], budget: Budget) -> tuple[str | None, str]:
             value, axis, found = max(possible, key=lambda item: item[0])
             sizes = unit or ("up to {0}x{0} pixels" if axis == "side" else "up to {} tokens")
             return None, f"nothing fits as asked for; {found.method} does at {sizes.format(value)}"
-    return None, "nothing fits as asked for, nor with a smaller rank, batch or resolution alone"
+    return (
+        None,
+        "nothing fits as asked for, nor at another rank, batch or resolution with a closed form, each alone",
+    )

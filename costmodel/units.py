@@ -21,7 +21,7 @@ _AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:
     index = 0
-    while abs(value) >= step and index < len(units) - 1:
+    while round(abs(value), 2) >= step and index < len(units) - 1:
         value, index = value / step, index + 1
     return f"{value:.0f} {units[0]}" if index == 0 else f"{value:.2f} {units[index]}"
 

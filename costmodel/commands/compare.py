@@ -11,9 +11,9 @@ import typer
 
 from costmodel.api import answer
 from costmodel.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
-from costmodel.comparison import STEP, Side, side_by_side, to_dict
+from costmodel.comparison import Side, side_by_side, to_dict
 from costmodel.console import print_json, working
-from costmodel.contract import GROUPS, PHASES
+from costmodel.contract import GROUPS, PHASES, STEP_PHASES
 from costmodel.request import numbers_only
 from costmodel.source import Source
 from costmodel.tables import Block, Line, Row, Table, show
@@ -71,7 +71,10 @@ def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
     else:
         convention = sides[0].convention
         phases = {
-            model: {name: {phase: found.flops[convention][phase] for phase in STEP} for name, found in methods.items()}
+            model: {
+                name: {phase: found.flops[convention][phase] for phase in STEP_PHASES}
+                for name, found in methods.items()
+            }
             for model, methods in of.items()
         }
         drawn = plots.flops_bars(phases, convention, title)

@@ -19,17 +19,19 @@ from costmodel.errors import InputError, LiftError, unknown
 from costmodel.export import FORMATS, SELECTIONS, ClosedForms
 from costmodel.export.regions import formulas
 from costmodel.files import write_whole
-from costmodel.methods import check_rank_allowed
 from costmodel.render import heading
 from costmodel.request import Request
 from costmodel.setup import Setup
 from costmodel.source import Source
 
+BATCH = "N"
+"""The batch stays symbolic here where it is left out."""
+
 
 def _symbolic_batch(command: Callable[..., None]) -> Callable[..., None]:
     """Let the batch stay symbolic where it is left out; the other sizes have no default of their own."""
     parameters = inspect.signature(command).parameters.values()
-    seen = [parameter.replace(default="N") if parameter.name == "batch" else parameter for parameter in parameters]
+    seen = [parameter.replace(default=BATCH) if parameter.name == "batch" else parameter for parameter in parameters]
     command.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]  # what typer reads
     return command
 
@@ -57,8 +59,7 @@ def formula(
     if standalone and form != "latex":
         raise InputError(f"--standalone: only LaTeX has documents, not {form}; add --format latex")
     setups = cells.setups()
-    if cells.cell.rank is not None and not any(setup.method.ranked for setup in setups):
-        check_rank_allowed(setups[0].method, cells.cell.rank)
+    cells.check_rank(setups)
     command = _command(cells, form, quantity)
     with working() as say:
         forms = [_closed_forms(cells, setup, command, partial(say, f"tracing {setup.label}")) for setup in setups]
@@ -114,7 +115,7 @@ def _command(cells: CellsArguments, form: str, quantity: str) -> str:
         words += ["--method", name]
     for option in fields(cells.cell):
         value = getattr(cells.cell, option.name)
-        if value == option.default:
+        if value == (BATCH if option.name == "batch" else option.default):
             continue
         flag = "--input" if option.name == "inputs" else f"--{option.name.replace('_', '-')}"
         for item in value if isinstance(value, list) else [value]:

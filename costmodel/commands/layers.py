@@ -113,10 +113,10 @@ def _table(rows: Iterable[LayerCost], whole: LayerCost, nested: bool) -> Table:
 
 
 def _remarks(nested: bool) -> list[str]:
-    from costmodel.layers import STEP
+    from costmodel.layers import OUTSIDE
 
     rows = "A row includes all below it; those without a parent add up to the total." if nested else "Rows add up."
     return [
-        f"{rows} {STEP}: the model's own forward, the loss, and what belongs to no module.",
+        f"{rows} {OUTSIDE}: the model's own forward, the loss, and what belongs to no module.",
         "saved: activations alive when the first forward pass ends; grad: gradients when they take most.",
     ]

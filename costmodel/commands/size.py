@@ -52,26 +52,25 @@ def size(
     asked = cells.requests(setups)
     for request in asked:
         numbers_only(request, "a budget is compared at one point")
-    sources = [Source(setup) for setup in setups]
+    of: dict[str, list[tuple[Source, Request]]] = {}
+    for setup, request in zip(setups, asked, strict=True):
+        of.setdefault(setup.subject.name, []).append((Source(setup), request))
+    answers: list[tuple[Budget, str, list[Fit]]] = []
     with working() as say:
-        answers: list[tuple[Budget, str, list[Fit]]] = []
-        for budget, model in product(budgets, dict.fromkeys(setup.subject.name for setup in setups)):
+        for budget, model in product(budgets if memory or flops else (), of):
             fits = []
-            for source, request in zip(sources, asked, strict=True):
-                if source.setup.subject.name == model:
-                    say(f"fitting {source.setup.label}")
-                    fits.append(fit(source, request, budget))
+            for source, request in of[model]:
+                say(f"fitting {source.setup.label}")
+                fits.append(fit(source, request, budget))
             answers.append((budget, model, fits))
-        of: dict[str, list[tuple[Source, Request]]] = {}
-        for source, request in zip(sources, asked, strict=True):
-            of.setdefault(source.setup.subject.name, []).append((source, request))
-        drawn = {model: frontier(cells, convention) for model, cells in of.items()} if plot is not None else {}
+        drawn = {model: frontier(of[model], convention) for model in of} if plot is not None else {}
     if plot is not None:
         _draw(drawn, asked, budgets, plot)
     if as_json:
         print_json({"schema": "costmodel.size/1", "answers": [_plain(*answer) for answer in answers]})
     else:
-        show([block for answer in answers for block in _blocks(*answer)])
+        blocks = [block for answer in answers for block in _blocks(*answer)]
+        show(blocks or [Line(f"the frontier is drawn in {plot}; give --memory or --flops to see what fits")])
 
 
 def _blocks(budget: Budget, model: str, fits: Sequence[Fit]) -> list[Block]:
@@ -93,14 +92,26 @@ def _blocks(budget: Budget, model: str, fits: Sequence[Fit]) -> list[Block]:
     method, reason = recommend(fits, budget)
     advice = f"Take {method}: {reason}." if method else f"{reason[0].upper()}{reason[1:]}."
     return [
-        Line(f"{model}: {sizes}; budget: {budget or 'none'}", "bold"),
+        Line(f"{model}: {sizes}; budget: {budget}", "bold"),
         Line(),
         Table(columns, tuple(rows), left=2),
         Line("Each largest value is taken alone, all else as in the first line."),
         *notes,
+        *_unanswered(fits),
         Line(advice, "bold"),
         Line(),
     ]
+
+
+def _unanswered(fits: Sequence[Fit]) -> list[Line]:
+    """Say where a method has an axis along which its cost has no closed form."""
+    lines = []
+    for found in fits:
+        has = {"N", *(("side",) if "H" in found.point else ()), *({"r", "S"} & found.point.keys())}
+        missing = [_AXES[axis] for axis in _AXES if axis in has - {largest.axis for largest in found.largest}]
+        if missing:
+            lines.append(Line(f"{found.method}: no closed form in {', '.join(missing)}, so no largest value."))
+    return lines
 
 
 def _text(largest: Largest | None) -> str:
@@ -127,6 +138,7 @@ def _plain(budget: Budget, model: str, fits: Sequence[Fit]) -> dict[str, Any]:
                     _AXES[largest.axis]: None if largest.unlimited else largest.value for largest in found.largest
                 },
                 "unlimited": [_AXES[largest.axis] for largest in found.largest if largest.unlimited],
+                "steps": {_AXES[largest.axis]: largest.step for largest in found.largest},
             }
             for found in fits
         ],

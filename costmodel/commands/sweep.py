@@ -121,6 +121,7 @@ def _grids(cells: CellsArguments) -> list[Grid]:
     asked: dict[str, Any] = {name: ranges.stand_in(name, found) for name, found in values.items()}
     probe = replace(cells, cell=replace(cells.cell, **asked))
     setups = probe.setups()
+    cells.check_rank(setups)
     probe.requests(setups)
     return [grid_of(Source(setup), values) for setup in setups]
 

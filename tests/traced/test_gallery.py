@@ -29,7 +29,7 @@ def test_every_picture_is_there_and_shown() -> None:
 def test_every_command_line_parses(line: str) -> None:
     _, name, *words = shlex.split(line)
     command = typer.main.get_command(application()).get_command(None, name)
-    assert command.make_context(name, words).params["plot"].endswith(".svg")
+    assert command.make_context(name, words).params["plot"].suffix == ".svg"
 
 
 def test_what_is_said_is_what_the_run_prints(tmp_path: Path) -> None:

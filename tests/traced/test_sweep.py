@@ -395,7 +395,7 @@ BAD = {
     "sweep resnet18 --batch 0:4": "--batch 0:4: expected positive integers",
     "sweep resnet18 --rank 4:1": "--rank 4:1: expected positive integers",
     "sweep resnet18 --batch 1:20000000": "--batch 1:20000000: more than 10000000 values",
-    "sweep resnet18 --method fft,bn_head --rank 1:4": "--rank r: method 'fft' has no rank",
+    "sweep resnet18 --method fft,bn_head --rank 1:4": "--rank 1:4: method 'fft' has no rank",
     "sweep resnet18 --method fft --rank 4": "--rank 4: method 'fft' has no rank",
     "sweep resnet18 --resolution 64 --height 64": "--resolution and --height/--width exclude each other",
     "sweep resnet18 --resolution 33:64 --width 1:2": "--resolution and --height/--width exclude each other",
