@@ -43,8 +43,14 @@ print(perf_counter() - start)
 
 def seconds(*arguments: str) -> float:
     start = perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # this interpreter
     return perf_counter() - start
+
+
+def real_step() -> float:
+    command = [sys.executable, "-c", REAL_STEP]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # this interpreter
+    return float(done.stdout)
 
 
 def main() -> None:
@@ -53,15 +59,14 @@ def main() -> None:
     runs = parser.parse_args().runs
     jobs = {command: ("-m", "costmodel", *command.split()) for command in COMMANDS}
     jobs |= {"python -c pass": ("-c", "pass"), "python -c 'import torch'": ("-c", "import torch")}
-    times: dict[str, list[float]] = {name: [seconds(*job)][:0] for name, job in jobs.items()}  # once, to warm up
+    for job in jobs.values():  # once, to warm up
+        seconds(*job)
+    times: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
         for name, job in jobs.items():
             times[name].append(seconds(*job))
     median = {name: statistics.median(taken) for name, taken in times.items()}
-    step = [
-        float(subprocess.run([sys.executable, "-c", REAL_STEP], check=True, capture_output=True, text=True).stdout)  # noqa: S603
-        for _ in range(3)
-    ]
+    step = [real_step() for _ in range(3)]
     empty, real = median["python -c pass"], median["python -c 'import torch'"] + statistics.median(step)
     rows = [
         Row(

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from costmodel.contract import AXES, SIDES
 from costmodel.errors import CostModelError, InputError
-from costmodel.formula import QUANTITIES, CostFormula
-from costmodel.grid import SUM_OF_GROUP_PEAKS, Integers, covered, evaluate, with_sum
+from costmodel.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula
+from costmodel.grid import Integers, covered, evaluate, with_sum
 from costmodel.request import request_at
 from costmodel.source import Source
 

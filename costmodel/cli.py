@@ -131,5 +131,5 @@ def run() -> None:
     """Entry point of the ``costmodel`` command."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller: what is said goes nowhere
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # open until the end
     sys.exit(main())

@@ -21,6 +21,8 @@ _SIZE_KINDS: dict[str, type[Size]] = {"strided": Strided, "tokens": Tokens, "cap
 _KIND_OF = {kind: name for name, kind in _SIZE_KINDS.items()}
 
 PEAK, INPUT = "memory.peak", "memory.input"
+SUM_OF_GROUP_PEAKS = "memory.sum_of_group_peaks"
+"""Not held by a formula itself: it is the sum of six that are."""
 
 
 def flops_key(convention: str, phase: str) -> str:
@@ -142,14 +144,14 @@ class CostFormula:
         )
 
     @cached_property
-    def _collected(self) -> tuple[str, ...]:
+    def collected(self) -> tuple[str, ...]:
         """Symbols that terms are gathered by: batch and rank, by whatever name, not sides."""
         sides = {*SIDES, *(size.axis for size in self.sizes.values() if not isinstance(size, Capped))}
         return tuple(axis for axis in self.domain.lower if axis not in sides)
 
     def text(self, key: str) -> str:
         """Write one quantity as an expression that ``sympy.parse_expr`` parses."""
-        return _render(self.quantities[key], self._collected)
+        return _render(self.quantities[key], self.collected)
 
     def sum_of_group_peaks(self) -> str:
         """Write the sum of the groups' own peaks."""
@@ -157,7 +159,7 @@ class CostFormula:
             self.quantities[memory_key(g)][0] for g in GROUPS if len(self.quantities[memory_key(g)]) == 1
         )
         maxima = [self.text(memory_key(g)) for g in GROUPS if len(self.quantities[memory_key(g)]) > 1]
-        return " + ".join([_render((plain,), self._collected), *maxima])
+        return " + ".join([_render((plain,), self.collected), *maxima])
 
     def symbols(self) -> dict[str, str]:
         """Return the definition of each named size, as an expression in its base symbol."""

@@ -11,13 +11,11 @@ import numpy.typing as npt
 
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
-from costmodel.formula import QUANTITIES, CostFormula, memory_key
+from costmodel.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula, memory_key
 from costmodel.polynomial import Monomial
 from costmodel.sizes import Capped
 
 Integers = npt.NDArray[np.int64]
-
-SUM_OF_GROUP_PEAKS = "memory.sum_of_group_peaks"
 
 EXACT_FLOAT = 2**53
 """Below this every integer is a float64, so that a matrix product of floats, which is fast, is exact."""

@@ -17,9 +17,8 @@ import pytest
 from costmodel.contract import GROUPS
 from costmodel.export import EVERYTHING, FORMATS, ClosedForms
 from costmodel.export.c import largest_argument
-from costmodel.export.forms import SUM
 from costmodel.export.program import function_name, identifier
-from costmodel.formula import CostFormula, memory_key
+from costmodel.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
 
 Point = dict[str, int]
 
@@ -29,7 +28,7 @@ FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1")
 def value(formula: CostFormula, point: Mapping[str, int], key: str) -> int:
     """What a quantity is, by the formula itself."""
     found = formula.evaluate(point)
-    return sum(found[memory_key(group)] for group in GROUPS) if key == SUM else found[key]
+    return sum(found[memory_key(group)] for group in GROUPS) if key == SUM_OF_GROUP_PEAKS else found[key]
 
 
 def complete(formula: CostFormula, point: Mapping[str, int]) -> Point:
@@ -53,7 +52,7 @@ def expected(cell: ClosedForms, point: Mapping[str, int], keys: Sequence[str]) -
     if formula is None:
         return [0, *(-1 for _ in keys)]
     found = formula.evaluate(complete(formula, point))
-    found[SUM] = sum(found[memory_key(group)] for group in GROUPS)
+    found[SUM_OF_GROUP_PEAKS] = sum(found[memory_key(group)] for group in GROUPS)
     return [1, *(found[key] for key in keys)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -75,16 +76,18 @@ def formula(
 
 
 def _closed_forms(cells: CellsArguments, setup: Setup, command: str, tracing: Callable[[], None]) -> ClosedForms:
-    source, requests = Source(setup), [*_requests(cells.cell, setup)]
-    for asked in requests:
-        try:
-            first = answer(source, asked, cells.alias(setup), tracing)
-            name = f"{setup.subject.name} {setup.method.name}"
-            return ClosedForms(name, formulas(source, asked, tracing), heading(first), first.versions, command)
-        except (InputError, LiftError):
-            if asked is requests[-1]:
-                raise
-    raise AssertionError("no request")
+    source = Source(setup)
+
+    def closed(asked: Request) -> ClosedForms:
+        first = answer(source, asked, cells.alias(setup), tracing)
+        name = f"{setup.subject.name} {setup.method.name}"
+        return ClosedForms(name, formulas(source, asked, tracing), heading(first), first.versions, command)
+
+    *wider, narrowest = _requests(cells.cell, setup)
+    for asked in wider:
+        with suppress(InputError, LiftError):
+            return closed(asked)
+    return closed(narrowest)
 
 
 def _requests(cell: CellArguments, setup: Setup) -> Iterator[Request]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -63,15 +64,22 @@ def sweep(
     if total > limit and not kept:
         only = "give --output FILE alone" if output else "give --output FILE"
         raise InputError(f"{total:,} points: up to {limit:,} are shown; {only}, or a step as in 1:64:8")
+    chunks: list[Chunk] = []
+    with ExitStack() as opened:
+        append = opened.enter_context(frames.writer(output)) if output is not None else None
+        say = opened.enter_context(progress())
+
+        def use(chunk: Chunk) -> None:
+            if append is not None:
+                append(frames.rows(chunk))
+            if not kept:
+                chunks.append(chunk)
+
+        points = _each(grids, say, use)
     if output is not None:
-        with frames.writer(output) as append, progress() as say:
-            written = _each(grids, say, lambda chunk: append(frames.rows(chunk)))
-        _say(f"{written:,} points written to {output}")
+        _say(f"{points:,} points written to {output}")
     if kept:
         return
-    chunks: list[Chunk] = []
-    with progress() as say:
-        _each(grids, say, chunks.append)
     frame = frames.frame(chunks)
     if plot is not None:
         _draw(frame, quantity, plot)

@@ -7,10 +7,10 @@ from textwrap import wrap
 
 from costmodel.contract import GROUPS, PHASES
 from costmodel.errors import InputError
-from costmodel.export.forms import EVERYTHING, SUM, ClosedForms, about, provenance
+from costmodel.export.forms import EVERYTHING, ClosedForms, about, provenance
 from costmodel.export.layout import Notation, lines, packed, pieces
 from costmodel.export.program import Branch, CellFunctions, Program, function_name, program, shifted
-from costmodel.formula import PEAK, CostFormula, flops_key, memory_key
+from costmodel.formula import PEAK, SUM_OF_GROUP_PEAKS, CostFormula, flops_key, memory_key
 from costmodel.polynomial import Polynomial
 from costmodel.sizes import Capped, Size, Strided
 
@@ -96,7 +96,7 @@ def _reach(formula: CostFormula, keys: Iterable[str], largest: int) -> int:
         values[name] = max(1, *(abs(size.at({size.axis: end})) for end in ends[size.axis]))
 
     def bound(key: str) -> int:
-        if key == SUM:
+        if key == SUM_OF_GROUP_PEAKS:
             return sum(bound(memory_key(group)) for group in GROUPS)
         terms = formula.quantities[key]
         return max(Polynomial({m: abs(c) for m, c in term.terms.items()}).evaluate(values) for term in terms)

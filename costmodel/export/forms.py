@@ -6,19 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, SIDES
+from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
 from costmodel.domain import Domain
-from costmodel.formula import INPUT, PEAK, CostFormula, Expression, flops_key, kind_key, memory_key
+from costmodel.formula import INPUT, PEAK, SUM_OF_GROUP_PEAKS, CostFormula, Expression, flops_key, kind_key, memory_key
 from costmodel.polynomial import Polynomial
-from costmodel.sizes import Capped, Size
-
-SUM = memory_key("sum_of_group_peaks")
-"""The one quantity that a formula does not hold itself: the sum of its groups' own peaks."""
+from costmodel.sizes import Size
 
 _GROUP_KEYS = tuple(map(memory_key, GROUPS))
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Memory, bytes": (*_GROUP_KEYS, SUM, PEAK, INPUT),
+    "Memory, bytes": (*_GROUP_KEYS, SUM_OF_GROUP_PEAKS, PEAK, INPUT),
     **{f"FLOPs, {name}": tuple(flops_key(name, phase) for phase in PHASES) for name in CONVENTIONS},
     **{f"FLOPs, arithmetic: its {kind} part": tuple(kind_key(kind, phase) for phase in PHASES) for kind in KINDS},
 }
@@ -80,18 +77,12 @@ def split(formula: CostFormula, key: str) -> tuple[Polynomial, tuple[Expression,
     """
     plain: list[Polynomial] = []
     maxima: list[Expression] = []
-    for terms in (formula.quantities[part] for part in (_GROUP_KEYS if key == SUM else (key,))):
+    for terms in (formula.quantities[part] for part in (_GROUP_KEYS if key == SUM_OF_GROUP_PEAKS else (key,))):
         common = Polynomial(dict(set.intersection(*(set(term.terms.items()) for term in terms))))
         plain.append(common)
         if len(terms) > 1:
             maxima.append(tuple(term - common for term in terms))
     return Polynomial.total(plain), tuple(maxima)
-
-
-def gathered_by(formula: CostFormula) -> tuple[str, ...]:
-    """Return the symbols that terms are gathered by: batch and rank, by whatever name, not sides."""
-    sides = {*SIDES, *(size.axis for size in formula.sizes.values() if not isinstance(size, Capped))}
-    return tuple(axis for axis in formula.domain.lower if axis not in sides)
 
 
 def sizes_in(formula: CostFormula, keys: Iterable[str]) -> dict[str, Size]:

@@ -10,7 +10,6 @@ from costmodel.export.forms import (
     EVERYTHING,
     SECTIONS,
     ClosedForms,
-    gathered_by,
     label,
     provenance,
     sizes_in,
@@ -67,7 +66,7 @@ def _rows(formula: CostFormula, key: str) -> Iterator[str]:
 
     Brackets may close on another line than they open on, so none of them stretches.
     """
-    collect, notation = gathered_by(formula), _notation(formula)
+    collect, notation = formula.collected, _notation(formula)
     plain, maxima = split(formula, key)
     rows = lines(pieces(plain, collect, notation), _WIDTH, _length) if plain.terms or not maxima else []
     for terms in maxima:

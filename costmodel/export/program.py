@@ -11,7 +11,7 @@ from itertools import takewhile
 from costmodel.contract import AXES
 from costmodel.domain import Domain
 from costmodel.errors import InputError
-from costmodel.export.forms import ClosedForms, gathered_by, label, sizes_in, split
+from costmodel.export.forms import ClosedForms, label, sizes_in, split
 from costmodel.formula import CostFormula, Expression
 from costmodel.polynomial import Polynomial
 from costmodel.sizes import Size, Strided, name_sizes
@@ -203,7 +203,7 @@ def _branches(formulas: Sequence[CostFormula], key: str, defined: Sequence[str])
     for at, formula in enumerate(formulas):
         plain, maxima = split(formula, key)
         used = plain.symbols.union(*(term.symbols for terms in maxima for term in terms))
-        collect = tuple(axis for axis in gathered_by(formula) if axis in used)
+        collect = tuple(axis for axis in formula.collected if axis in used)
         branch = Branch((), tuple(name for name in defined if name in used), plain, maxima, collect)
         found.setdefault(branch, []).append(at)
     return tuple(replace(branch, regions=tuple(regions)) for branch, regions in found.items())

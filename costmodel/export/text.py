@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from costmodel.export.forms import EVERYTHING, SECTIONS, SUM, ClosedForms, conditions, label, sizes_in
-from costmodel.formula import CostFormula
+from costmodel.export.forms import EVERYTHING, SECTIONS, ClosedForms, conditions, label, sizes_in
+from costmodel.formula import SUM_OF_GROUP_PEAKS, CostFormula
 
 
 def write(cells: Sequence[ClosedForms], keys: Sequence[str] = EVERYTHING) -> str:
@@ -19,7 +19,7 @@ def write(cells: Sequence[ClosedForms], keys: Sequence[str] = EVERYTHING) -> str
 
 def expression(formula: CostFormula, key: str) -> str:
     """Write one quantity as an expression."""
-    return formula.sum_of_group_peaks() if key == SUM else formula.text(key)
+    return formula.sum_of_group_peaks() if key == SUM_OF_GROUP_PEAKS else formula.text(key)
 
 
 def _region(formula: CostFormula, keys: Sequence[str]) -> Iterator[str]:

@@ -15,8 +15,8 @@ from costmodel.chunks import MOST_POINTS, Grid, grid_of
 from costmodel.contract import GROUPS
 from costmodel.domain import Domain
 from costmodel.errors import InputError
-from costmodel.formula import CostFormula, memory_key
-from costmodel.grid import EXACT_FLOAT, LARGEST, SUM_OF_GROUP_PEAKS, covered, evaluate, with_sum
+from costmodel.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
+from costmodel.grid import EXACT_FLOAT, LARGEST, covered, evaluate, with_sum
 from costmodel.methods import METHODS
 from costmodel.polynomial import Polynomial
 from costmodel.setup import Setup

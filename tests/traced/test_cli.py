@@ -11,6 +11,7 @@ import sympy
 
 from costmodel.cli import main
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from tests.lines import assert_refused
 
 BAD = {
     "estimate mobilnet_v2": "unknown model 'mobilnet_v2': did you mean mobilenet_v2",
@@ -52,11 +53,7 @@ BAD = {
 
 @pytest.mark.parametrize(("line", "message"), BAD.items(), ids=[line[:80] for line in BAD])
 def test_bad_input(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(line.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
+    assert_refused(line, message, capsys)
 
 
 def test_astronomical_sizes_are_still_integers(capsys: pytest.CaptureFixture[str]) -> None:

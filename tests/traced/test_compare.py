@@ -17,6 +17,7 @@ from costmodel.contract import CONVENTIONS, GROUPS, PHASES
 from costmodel.errors import InputError
 from costmodel.methods import METHODS, PAPER, Options
 from costmodel.training import Training
+from tests.lines import assert_refused
 
 
 def compared(line: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -144,11 +145,7 @@ BAD = {
 
 @pytest.mark.parametrize(("line", "message"), BAD.items(), ids=list(BAD))
 def test_bad_input(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(line.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
+    assert_refused(line, message, capsys)
 
 
 class Net(nn.Module):

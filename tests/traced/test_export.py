@@ -21,6 +21,7 @@ from costmodel.formula import PEAK, QUANTITIES, CostFormula
 from costmodel.request import request
 from costmodel.source import Source
 from tests.exported import check, compile_c, complete, latex_rows, latex_values, points, value
+from tests.lines import assert_refused
 
 CELLS = {
     "mobilenet_v2 lora": {"height": "H", "width": "W", "batch": "N", "rank": "r"},
@@ -160,11 +161,7 @@ BAD = {
 
 @pytest.mark.parametrize(("line", "message"), BAD.items(), ids=BAD)
 def test_bad_input(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(line.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
+    assert_refused(line, message, capsys)
 
 
 def test_the_command_leaves_symbolic_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from costmodel.request import LARGEST, Request, request
 from costmodel.source import Source
 from costmodel.tradeoff import recommend
 from tests.cells import fresh, point
+from tests.lines import assert_refused
 
 OPTION = {"rank": "r", "batch": "N", "resolution": "resolution", "length": "S"}
 MIB = 2**20
@@ -419,11 +420,7 @@ BAD = {
 
 @pytest.mark.parametrize(("line", "message"), BAD.items(), ids=list(BAD))
 def test_bad_input(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(line.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
+    assert_refused(line, message, capsys)
 
 
 @pytest.mark.parametrize(

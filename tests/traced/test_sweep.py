@@ -30,6 +30,7 @@ from costmodel.formula import flops_key, kind_key, memory_key
 from costmodel.methods import METHODS, PAPER
 from costmodel.source import Source
 from tests.cells import fresh, point
+from tests.lines import assert_refused
 
 PAPER_LINE = "sweep mobilenet_v3 --rank 1:5:2 --batch 1:2 --resolution 33:97:64"
 NAMES = {"N": "batch", "H": "height", "W": "width", "S": "length", "r": "rank"}
@@ -417,11 +418,7 @@ BAD = {
 
 @pytest.mark.parametrize(("line", "message"), BAD.items(), ids=list(BAD))
 def test_bad_input(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(line.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
+    assert_refused(line, message, capsys)
 
 
 def test_what_cannot_be_printed_is_refused_before_a_file_is_written(
