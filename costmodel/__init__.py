@@ -5,6 +5,9 @@
 89222312
 """
 
+import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
+
+# isort: split
 from costmodel.api import Estimate, estimate, methods, models, trace
 from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.methods import Method, Options

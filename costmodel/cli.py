@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +14,15 @@ from typer.core import TyperGroup
 
 import costmodel
 from costmodel.commands import COMMANDS, Command
-from costmodel.errors import CostModelError, unknown
+from costmodel.console import one_line
+from costmodel.errors import CostModelError, InputError, unknown
+from costmodel.signals import INTERRUPTED, TERMINATED, TerminationError, raised
 
 # click's classes, from wherever typer takes them.
 _ClickError: type[Any] = typer.BadParameter.__mro__[2]
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+COMPLETION = frozenset({"--install-completion", "--show-completion"})
+"""Typer's own options."""
 
 NEEDED_TO_DERIVE = ("torch", "torchvision", "peft", "galore_torch")
 """What only an answer that does not ship needs."""
@@ -97,9 +101,14 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: as in ``sys.argv[1:]``, which is the default.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     command = typer.main.get_command(application())
     try:
-        status = command.main(args=arguments, prog_name="costmodel", standalone_mode=False)
+        if broken := next((word for word in words if "\0" in word), None):
+            raise InputError(f"'{broken}': nothing on a command line has a zero byte in it")
+        if COMPLETION.intersection(words):
+            return _completion(command, words)
+        status = command.main(args=words, prog_name="costmodel", standalone_mode=False)
         sys.stdout.flush()
     except _ClickError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -115,16 +124,44 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in the buffer has nowhere to go
         return _refuse(f"cannot write {error.filename or 'the output'}: {error.strerror or error}")
+    except TerminationError:
+        return _stopped("terminated", TERMINATED)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
-        print("costmodel: interrupted", file=sys.stderr)
+        return _stopped("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
 
 
+def _completion(command: Any, words: list[str]) -> int:
+    """Let typer answer, which says of a shell that it does not know in ways of its own."""
+    said = io.StringIO()
+    status: Any
+    with redirect_stdout(said), redirect_stderr(said):
+        try:
+            status = command.main(args=words, prog_name="costmodel", standalone_mode=False)
+        except SystemExit as done:
+            status = done.code
+    if status:
+        return _refuse(f"{said.getvalue()} Completion is made for bash, zsh, fish and PowerShell.")
+    print(said.getvalue(), end="")
+    return 0
+
+
 def _refuse(message: str) -> int:
-    print(f"costmodel: {' '.join(message.split())}", file=sys.stderr)
+    _complain(message)
     return 2
+
+
+def _stopped(how: str, status: int) -> int:
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # half an answer is none
+    _complain(how)
+    return status
+
+
+def _complain(message: str) -> None:
+    with suppress(OSError):  # the exit status says it too
+        print(f"costmodel: {one_line(message)}", file=sys.stderr)
 
 
 def run() -> None:
@@ -132,4 +169,13 @@ def run() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller: what is said goes nowhere
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # open until the end
-    sys.exit(main())
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks is escaped
+    try:
+        with raised():
+            status = main()
+    except KeyboardInterrupt:  # before there is a command, or while an error is said
+        status = _stopped("interrupted", INTERRUPTED)
+    except TerminationError:
+        status = _stopped("terminated", TERMINATED)
+    sys.exit(status)

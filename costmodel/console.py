@@ -8,6 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+LONGEST_WORD = 300
+"""Characters of a word that a message repeats; of a longer one only the beginning is said."""
+
+
+def one_line(text: str) -> str:
+    """Write a message on one line of which a terminal shows everything and obeys nothing."""
+    words = (word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..." for word in text.split())
+    return visible(" ".join(words))
+
+
+def visible(text: str) -> str:
+    """Write out what is no character to see, line ends included: an escape code of the caller's stays text."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
 
 def print_json(value: Any) -> None:
     """Print one JSON object with exact integers on standard output."""

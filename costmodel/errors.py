@@ -25,11 +25,16 @@ class LiftError(CostModelError, RuntimeError):
     """Traces at two points cannot be joined into one closed form: names the first difference."""
 
 
+MOST_LISTED = 150
+"""Names that an error lists at most."""
+
+
 def unknown(kind: str, value: str, accepted: Iterable[str]) -> InputError:
     """Build the error for a name that is not in a list, nearest names first."""
     from difflib import get_close_matches  # only a mistake pays for it
 
     names = sorted(accepted)
     near = get_close_matches(value, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"accepted: {', '.join(names)}"
+    listed = ", ".join(names[:MOST_LISTED]) + (f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED))
+    hint = f"did you mean {' or '.join(near)}?" if near else f"accepted: {listed}"
     return InputError(f"unknown {kind} '{value}': {hint}")

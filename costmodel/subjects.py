@@ -258,7 +258,7 @@ def _load(address: str) -> Callable[[], nn.Module]:
             module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"model '{address}': importing {place} fails: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
@@ -317,7 +317,7 @@ def _from_factory(factory: Callable[[], nn.Module], name: str) -> Subject:
 
         try:
             made = factory()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = " ".join(str(error).split())
             raise InputError(
                 f"model '{name}': calling it without arguments fails: {type(error).__name__}: {reason}"

@@ -1,4 +1,4 @@
-"""Data only: the models known by name, and the formulas that ship with the package."""
+"""Data only: the models known by name, the formulas that ship with the package, and the claims that are validated."""
 
 from pathlib import Path
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
+from zlib import crc32
 
 import specs
 from costmodel.contract import DEFAULT_CLASSES
@@ -30,12 +31,35 @@ NOWHERE: Mapping[str, Any] = MappingProxyType({"schema": SCHEMA, "versions": {},
 
 @cache
 def stored(model: str) -> Mapping[str, Any]:
-    """Return what ships for a model: the ``versions`` it was derived with, and the ``cells`` by method."""
+    """Return what ships for a model: the ``versions`` it was derived with, and the ``cells`` by method.
+
+    A file that is not as it was written is no file: what it would answer is derived.
+    """
     try:
-        found: dict[str, Any] = json.loads((FOLDER / f"{model}.json").read_text(encoding="utf-8"))
+        text = (FOLDER / f"{model}.json").read_bytes()
     except OSError:
         return NOWHERE
+    if not intact(text):
+        return NOWHERE
+    found: dict[str, Any] = json.loads(text)
     return found
+
+
+def seal(text: str) -> str:
+    """Put a checksum of all below it into the second line of a model's file: one changed digit is another formula."""
+    start, rest = text.split("\n", 1)
+    return f"{start}\n{_checksum(rest.encode())}\n{rest}"
+
+
+def intact(text: bytes) -> bool:
+    """Tell whether a model's file is as it was written; how its lines end does not matter."""
+    start, _, below = text.replace(b"\r\n", b"\n").partition(b"\n")
+    checksum, _, rest = below.partition(b"\n")
+    return start == b"{" and checksum == _checksum(rest).encode()
+
+
+def _checksum(rest: bytes) -> str:
+    return f' "crc32": "{crc32(rest):08x}",'
 
 
 def shipped(setup: Setup) -> tuple[Derivation, ...]:

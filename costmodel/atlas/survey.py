@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
 from costmodel.api import setup_of
-from costmodel.atlas import FOLDER, SCHEMA, stored
+from costmodel.atlas import FOLDER, SCHEMA, intact, seal, stored
 from costmodel.cache import source_digest
 from costmodel.derive import Tracer
 from costmodel.errors import CostModelError, InputError, LiftError, unknown
@@ -21,6 +21,7 @@ from costmodel.formula import Derivation
 from costmodel.methods import PAPER
 from costmodel.request import Request, request
 from costmodel.setup import Setup
+from costmodel.signals import ignored_by_children
 from costmodel.source import Source, covers
 from costmodel.subjects import model_table
 from costmodel.versions import installed
@@ -64,8 +65,10 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
     journal = FOLDER / JOURNAL
     made_by, done = _read(journal)
     wanted = list(chosen) or [name for name in known if name not in done]
+    others = {*active_children()}
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        running = {pool.submit(survey, name): name for name in wanted}
+        with ignored_by_children():
+            running = {pool.submit(survey, name): name for name in wanted}
         try:
             for count, finished in enumerate(as_completed(running), start=1):
                 name = running[finished]
@@ -76,8 +79,11 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
                 except OSError as error:
                     raise InputError(f"the atlas in {FOLDER} cannot be written: {error.strerror or error}") from error
                 say(name, count, len(wanted))
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in {*active_children()} - others:  # minutes of work that nobody waits for
+                process.kill()
+            raise
     if not chosen:
         journal.unlink(missing_ok=True)
     return wanted
@@ -114,7 +120,7 @@ def survey(model: str) -> str:
         + "\n  ]"
         for method in PAPER
     )
-    return f'{head},\n "cells": {{\n{cells}\n }}\n}}\n'
+    return seal(f'{head},\n "cells": {{\n{cells}\n }}\n}}\n')
 
 
 def regions(model: str, method: str) -> list[Derivation]:
@@ -172,6 +178,18 @@ def entries() -> list[Entry]:
         for method, regions in stored(model)["cells"].items()
         for region in range(len(regions))
     ]
+
+
+def damaged() -> list[str]:
+    """Say of which models the file is missing or not as it was written."""
+    return [f"{model}: {reason}" for model in models() if (reason := _damage(FOLDER / f"{model}.json"))]
+
+
+def _damage(file: Path) -> str:
+    try:
+        return "" if intact(file.read_bytes()) else f"{file} is not as it was written; build it again"
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror or error}"
 
 
 def stale(entry: Entry) -> str:

@@ -41,13 +41,13 @@ def check(
     seed: Annotated[int, typer.Option(help="Decides which ones are drawn.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Derive shipped formulas again and compare: exit status 1 when one is stale."""
-    from costmodel.atlas.survey import entries, stale
+    """Derive shipped formulas again and compare: exit status 1 when one is stale, or a file damaged."""
+    from costmodel.atlas.survey import damaged, entries, stale
 
     chosen = entries()
     if sample is not None:
         chosen = random.Random(seed).sample(chosen, min(sample, len(chosen)))  # noqa: S311  # a sample, not a secret
-    complaints: list[str] = []
+    complaints = damaged()
     with progress() as say:
         for done, entry in enumerate(chosen):
             say(str(entry), done, len(chosen))

@@ -13,7 +13,7 @@ import typer
 
 from costmodel import ranges
 from costmodel.arguments import AsJson, CellsArguments, PlotFile, takes_cells
-from costmodel.console import print_json, progress
+from costmodel.console import one_line, print_json, progress
 from costmodel.contract import AXES
 from costmodel.errors import InputError, unknown
 from costmodel.source import Source
@@ -23,7 +23,7 @@ from costmodel.units import size, work
 if TYPE_CHECKING:
     import pandas as pd
 
-    from costmodel.chunks import Chunk, Grid
+    from costmodel.chunks import Chunk, Grid, Refusal
 
 MOST_SHOWN = 100
 """Points that are printed as a table, where no file is asked for."""
@@ -75,14 +75,16 @@ def sweep(
             if not kept:
                 chunks.append(chunk)
 
-        points = _each(grids, say, use)
+        points, refusals = _each(grids, say, use)
+    if plot is not None:
+        _draw(frames.frame(chunks), quantity, plot)
+    for refusal in refusals:
+        _say(str(refusal))
     if output is not None:
         _say(f"{points:,} points written to {output}")
     if kept:
         return
     frame = frames.frame(chunks)
-    if plot is not None:
-        _draw(frame, quantity, plot)
     if as_json:
         import json
 
@@ -94,8 +96,10 @@ def sweep(
         _say(f"{total:,} points drawn in {plot}; --output FILE or --json has their numbers")
 
 
-def _each(grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Callable[[Chunk], Any]) -> int:
-    """Hand each chunk on, and say on standard error which points have no cost.
+def _each(
+    grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Callable[[Chunk], Any]
+) -> tuple[int, list[Refusal]]:
+    """Hand each chunk on, and return how many points have a cost, and which have none.
 
     Raises:
         InputError: where none has one.
@@ -112,13 +116,11 @@ def _each(grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Call
             points += len(found)
     if not points:
         raise InputError(refusals[0].reason)
-    for refusal in refusals:
-        _say(str(refusal))
-    return points
+    return points, refusals
 
 
 def _say(text: str) -> None:
-    print(f"costmodel: {text}", file=sys.stderr)
+    print(f"costmodel: {one_line(text)}", file=sys.stderr)
 
 
 def _grids(cells: CellsArguments) -> list[Grid]:

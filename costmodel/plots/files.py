@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -27,5 +28,7 @@ def save(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     check_picture(path)
     ending = path.suffix.lower()
+    drawn = BytesIO()  # a disk that is full while matplotlib writes to it leaves it in a state it cannot get out of
+    figure.savefig(drawn, format=ending[1:], dpi=_DPI, metadata=_UNDATED[ending])
     with replacing(path) as temporary:
-        figure.savefig(temporary, format=ending[1:], dpi=_DPI, metadata=_UNDATED[ending])
+        temporary.write_bytes(drawn.getvalue())

@@ -165,7 +165,15 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
 
 
 def _maker(memo: ShapeMemo) -> MakeTensor:
-    return _fake_tensor if memo.fake else _meta_tensor
+    kind = _fake_tensor if memo.fake else _meta_tensor
+
+    def make(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
+        try:
+            return kind(shape, dtype=dtype)
+        except RuntimeError as error:  # its bytes are no 64-bit number
+            raise InputError(f"an input of {'x'.join(map(str, shape))} is larger than any memory") from error
+
+    return make
 
 
 def _meta_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:

@@ -410,11 +410,13 @@ def test_a_picture_cut_short_leaves_the_old_one(
     old = tmp_path / "a.png"
     old.write_bytes(b"old")
 
-    def half(_figure: Figure, path: Path, **_: object) -> None:
-        Path(path).write_bytes(b"half")
+    write = Path.write_bytes
+
+    def half(path: Path, data: bytes) -> int:
+        write(path, data[: len(data) // 2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Figure, "savefig", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(KeyboardInterrupt):
         plots.save(picture, old)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
