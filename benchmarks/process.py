@@ -1,0 +1,102 @@
+"""Fit the constants of the process estimate (``costmodel/resident.py``) to measured processes, or judge them.
+
+    python benchmarks/process.py --fit            measures 30 cells of three models, writes specs/process.json
+    python benchmarks/process.py --judge FILE     writes the errors of a suite's journal, on other models, beside them
+
+The step runs on one thread in a fresh process for each measurement, as in ``costmodel validate --depth process``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from costmodel.compat import careful_imports
+
+with careful_imports():
+    import torch
+from costmodel.derive import Tracer
+from costmodel.files import write_whole
+from costmodel.methods import METHODS, PAPER
+from costmodel.resident import CONSTANTS, FEATURES, features
+from costmodel.versions import installed
+from costmodel.workspaces import allocator_peak
+from scipy.optimize import nnls
+from validate.allocator import this_host
+from validate.measure import CellSpec
+from validate.process import measure_cell
+
+MODELS = ("mobilenet_v2", "mobilenet_v3_small", "resnet18")
+BATCHES = (2, 16)
+NINE_OF_TEN = (0.05, 0.95)
+
+
+def cells() -> list[CellSpec]:
+    sizes = [{"N": batch, "H": 224, "W": 224} for batch in BATCHES]
+    ranked = {method: {"r": 4} if METHODS[method].ranked else {} for method in PAPER}
+    return [CellSpec(model, method, point | ranked[method]) for model in MODELS for method in PAPER for point in sizes]
+
+
+def fit(jobs: int) -> dict[str, Any]:
+    host = this_host()
+    rows, code, asked, default = [], [], [], []
+    with ThreadPoolExecutor(jobs) as pool:
+        for spec, measured in zip(cells(), pool.map(measure_cell, cells()), strict=True):
+            record = Tracer(spec.setup).at(spec.at)
+            known = allocator_peak(record, host).nbytes + sum(record.input_sizes)
+            rows.append([features(record, host)[name] for name in FEATURES])
+            code.append(measured["process.controlled"] - known)
+            asked.append(known)
+            default.append(measured["process.default"])
+            print(f"{spec.model} {spec.method} {dict(spec.point)}: {known:,} asked for, {measured}", file=sys.stderr)
+    matrix = np.array(rows, dtype=float)
+    constants, _ = nnls(matrix, np.array(code, dtype=float))
+    factors = (np.array(default) - matrix @ constants) / np.array(asked)
+    return {
+        "about": "bytes of code by what loads it, and how much of what it is asked for the default allocator holds",
+        "command": "python benchmarks/process.py --fit",
+        "fitted_to": f"{len(rows)} cells: {', '.join(MODELS)}; {', '.join(PAPER)}; batches {BATCHES}",
+        "versions": installed(("peft", "galore-torch")),
+        "code": dict(zip(FEATURES, map(round, constants.tolist()), strict=True)),
+        "default": {"factor": round(float(np.median(factors)), 4)},
+    }
+
+
+def judge(constants: dict[str, Any], journal: Path) -> dict[str, Any]:
+    records = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    ratio = {
+        name: np.array([r["measured"][f"process.{name}"] / r["predicted"][f"process.{name}"] for r in records])
+        for name in ("controlled", "default")
+    }
+    span = np.quantile(ratio["default"], NINE_OF_TEN)
+    constants["default"]["span"] = [round(float(share), 4) for share in span]
+    constants["error"] = {name: round(float(np.median(np.abs(1 / r - 1))), 4) for name, r in ratio.items()}
+    constants["judged_by"] = f"{len(records)} cells of other models: costmodel validate --suite process"
+    return constants
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--judge", type=Path, metavar="FILE")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    before = json.loads(CONSTANTS.read_text(encoding="utf-8")) if CONSTANTS.exists() else {}
+    constants = {**before, **fit(given.jobs)} if given.fit else before
+    if given.fit and "span" in before.get("default", {}):
+        constants["default"]["span"] = before["default"]["span"]
+    if given.judge:
+        constants = judge(constants, given.judge)
+    write_whole(CONSTANTS, json.dumps(constants, indent=2) + "\n")
+    print(json.dumps(constants, indent=2))
+
+
+if __name__ == "__main__":
+    main()
