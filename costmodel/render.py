@@ -13,7 +13,9 @@ from costmodel.units import size, work
 
 if TYPE_CHECKING:
     from validate.compare import Comparison
-    from validate.table import SuiteTable
+    from validate.deep import Sounding
+    from validate.drift import Drift
+    from validate.rows import SuiteTable
 
 
 def heading(estimate: Estimate) -> str:
@@ -146,13 +148,86 @@ def comparison_blocks(comparison: Comparison) -> list[Block]:
     ]
 
 
+def sounding_blocks(sounding: Sounding) -> list[Block]:
+    """Lay out predicted and measured at one depth: the difference where they can be equal, else the relative error."""
+    exact, unit = sounding.depth.exact, sounding.depth.unit
+    rows = []
+    for one in sounding.quantities:
+        numbers = (
+            f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in (one.predicted, one.measured)
+        )
+        last = f"{one.difference:,}" if exact else percent(one.error)
+        rows.append(Row((one.name, *numbers, last), "bold red" if exact and one.difference else ""))
+    columns = ("quantity", *(f"{word}, {unit}" if unit else word for word in ("predicted", "measured")))
+    verdict = {
+        True: Line(f"equal: all {len(rows)} numbers", "bold green"),
+        False: Line(
+            f"{sum(one.difference != 0 for one in sounding.quantities)} of {len(rows)} numbers differ", "bold red"
+        ),
+        None: Line("An estimate: there is no equal, only its error.", "bold"),
+    }[sounding.equal]
+    return [
+        Line(title(sounding.setup, sounding.point.values(), sounding.alias), "bold"),
+        Line(f"{sounding.depth.name}: {sounding.depth.about}"),
+        Line(),
+        Table((*columns, "difference" if exact else "error"), tuple(rows)),
+        *map(Line, sounding.notes),
+        verdict,
+    ]
+
+
+def percent(error: float | None) -> str:
+    """Write a relative error: ``+1.2%``; empty where there is none."""
+    return "" if error is None else f"{100 * error:+.1f}%"
+
+
 def suite_blocks(suite: SuiteTable) -> list[Block]:
-    """Lay out one line for each cell of a suite."""
+    """Lay out one line for each cell of a suite, and the errors of what was estimated."""
     rows: list[Row] = []
     for row in suite.rows:
-        peaks = ("" if value is None else f"{value:,}" for value in (row.predicted, row.measured))
+        numbers = ("" if value is None else _measured(value) for value in row.headline)
         point = " ".join(f"{axis}={value}" for axis, value in row.spec.point.items())
-        cells = (row.spec.setup.label, point, row.verdict, str(row.numbers), *peaks)
-        rows.append(Row(cells, "" if row.verdict == "equal" else "bold red"))
-    columns = ("cell", "point", "verdict", "numbers", "peak predicted", "peak measured")
-    return [Table(columns, tuple(rows), left=3), Line(suite.summary, "bold")]
+        cells = (row.spec.setup.label, point, row.verdict, str(row.numbers), *numbers)
+        rows.append(Row(cells, "" if row.kind in ("equal", "measured") else "bold red"))
+    word = "" if suite.errors else "peak "
+    columns = ("cell", "point", "verdict", "numbers", f"{word}predicted", f"{word}measured")
+    errors = [
+        Row((name, str(cells), *(f"{100 * error:.1f}%" for error in sizes)))
+        for name, (cells, *sizes) in suite.errors.items()
+    ]
+    estimated = Table(("estimate", "cells", "median error", "90% within", "largest error"), tuple(errors))
+    between: list[Block] = [Line(), estimated, Line()] if errors else []
+    return [
+        Table(columns, tuple(rows), left=3),
+        *between,
+        Line(suite.summary, "bold"),
+    ]
+
+
+def _measured(value: float) -> str:
+    """Write an integer in full, and a fraction to four digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def drift_blocks(drift: Drift) -> list[Block]:
+    """Lay out what has changed between two result files."""
+    from validate.cellkey import label
+    from validate.drift import stated
+
+    blocks: list[Block] = []
+    for name, side in (("old", drift.old), ("new", drift.new)):
+        blocks.append(Line(f"{name}: {side.path}, {len(side.cells)} cells", "bold"))
+        blocks += [Line(f"  {stated(versions)}") for versions in side.versions]
+    for name, cells in (("added", drift.added), ("removed", drift.removed)):
+        blocks += [Line(f"{name}: {label(cell)}") for cell in cells]
+    for cell in drift.changed:
+        old, new = cell.verdicts
+        blocks.append(Line(f"changed: {label(cell.cell)}: {old if old == new else f'{old} -> {new}'}", "bold"))
+        for change in cell.changes:
+            numbers = ("nothing" if value is None else _measured(value) for value in (change.old, change.new))
+            relative = f" ({percent(change.relative)})" if change.relative is not None else ""
+            blocks.append(Line(f"  {change.quantity} {change.kind}: {' -> '.join(numbers)}{relative}"))
+    counts = (len(drift.changed), len(drift.added), len(drift.removed), drift.unchanged)
+    words = ("changed", "added", "removed", "unchanged")
+    summary = ", ".join(f"{count} {word}" for count, word in zip(counts, words, strict=True))
+    return [*blocks, Line(summary, "bold green" if drift.same else "bold red")]

@@ -1,19 +1,20 @@
-"""One cell measured on the real step: what to run, as plain data, and the numbers that come out."""
+"""One cell by names and numbers, and the first depth: what its operators do on the real step."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from time import perf_counter
 from typing import Any
 
 from costmodel import subjects
 from costmodel.contract import DEFAULT_CLASSES, PHASES, Point
-from costmodel.errors import InputError
 from costmodel.methods import Options, find
+from costmodel.request import request_at
 from costmodel.setup import Setup
+from costmodel.source import Source
 from costmodel.training import Training
+from validate.depths import OPERATORS
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class CellSpec:
         classes, inputs, aux: as `costmodel.subjects.find` takes them.
         options: fields of `Options` that are not at their default.
         training: fields of `Training` that are not at their default.
+        depth: what it is watched by, a name in `validate.depths.DEPTHS`.
     """
 
     model: str
@@ -37,6 +39,7 @@ class CellSpec:
     aux: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    depth: str = OPERATORS
 
     @property
     def setup(self) -> Setup:
@@ -51,15 +54,18 @@ class CellSpec:
 
     @property
     def key(self) -> str:
-        """One line that says all there is to the cell."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """One line that says all there is to the cell; the depth of old is left out, as it was then."""
+        told = asdict(self)
+        if self.depth == OPERATORS:
+            del told["depth"]
+        return json.dumps(told, sort_keys=True)
 
 
 def measure(setup: Setup, point: Point) -> dict[str, int]:
     """Run the real step once under the memory meter and the FLOP counters.
 
     Returns:
-        Every measurable quantity under its name in `costmodel.formula.QUANTITIES`.
+        Every measurable quantity under its name in `costmodel.formula.QUANTITIES`: bytes and FLOPs.
     """
     from validate.instruments import FlopMeter, MemoryMeter
     from validate.step import run
@@ -74,15 +80,11 @@ def measure(setup: Setup, point: Point) -> dict[str, int]:
     return measured
 
 
-def measure_for(spec: CellSpec, answer: Any, threads: int) -> None:
-    """Measure a cell and send ``{"measured": ..., "seconds": ...}``, ``{"refused": ...}`` or ``{"failed": ...}``."""
-    import torch
+def predict(setup: Setup, point: Point) -> dict[str, int]:
+    """Evaluate the closed forms: every quantity of `measure`, and what no instrument measures.
 
-    torch.set_num_threads(threads)
-    start = perf_counter()
-    try:
-        answer.send({"measured": measure(spec.setup, spec.at), "seconds": round(perf_counter() - start, 2)})
-    except InputError as error:
-        answer.send({"refused": str(error)})
-    except Exception as error:  # whatever stops a real step is a result
-        answer.send({"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"})
+    Raises:
+        CostModelError: where there is no closed form, or the model does not take the size.
+    """
+    values = point.values()
+    return Source(setup).derivation(request_at(setup, values)).formula.evaluate(values)

@@ -1,4 +1,4 @@
-"""Named lists of cells to validate."""
+"""Named lists of cells to validate; `validate.plan` knows those of a user's file too."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ VIDEO = {
     "s3d": ({"H": 224, "W": 230}, {"H": 241, "W": 224}),  # its last pooling wants 7 x 7
 }
 """Sides for video models, smaller: they have frames too."""
+
+HELD_OUT = {
+    "mobilenet_v3_large": (56, 224),
+    "efficientnet_b0": (4, 224),
+    "shufflenet_v2_x1_0": (12, 224),
+    "squeezenet1_1": (8, 224),
+    "mnasnet1_0": (12, 192),
+    "googlenet": (4, 224),
+    "densenet121": (2, 224),
+    "regnet_y_400mf": (8, 224),
+    "resnet50": (4, 224),
+    "resnet34": (6, 160),
+    "alexnet": (2, 224),
+    "vit_b_16": (1, 224),
+    "swin_t": (2, 224),
+}
+"""Batch and side at which a model's process is measured."""
 
 TEXT_MODELS = {
     "validate.examples:llama": "input_ids=S:int64",
@@ -122,7 +139,15 @@ def _tasks() -> Iterator[CellSpec]:
         yield CellSpec("mobilenet_v2", "lora", sizes, options=grouped)
 
 
-SUITES = {"tasks": _tasks, "paper": _paper, "zoo": _zoo, "settings": _settings}
+def _process() -> Iterator[CellSpec]:
+    """Models that nothing of the process estimate was fitted to, at batches that need 100 MiB to 4 GiB."""
+    for model, (batch, side) in HELD_OUT.items():
+        for method in PAPER:
+            more = 4 if method == "bn_head" else 1  # it keeps few activations
+            yield CellSpec(model, method, _ranked(method, {"N": batch * more, "H": side, "W": side, "r": 4}), depth="process")
+
+
+SUITES = {"process": _process, "tasks": _tasks, "paper": _paper, "zoo": _zoo, "settings": _settings}
 
 
 def cells(name: str) -> tuple[CellSpec, ...]:

@@ -65,6 +65,21 @@ COMMANDS = {
             "Run the real step: predicted, measured and difference for every number.",
             "costmodel validate mobilenet_v2 --method galore --rank 8 --batch 2 --height 97 --width 161",
         ),
+        Command(
+            "merge",
+            "Join the runs of one suite on several machines, and write its tables.",
+            "costmodel merge paper first/ second/ --output both/",
+        ),
+        Command(
+            "drift",
+            "Compare two result files: which cells changed, and with which versions.",
+            "costmodel drift old/paper.jsonl new/paper.jsonl",
+        ),
+        Command(
+            "report",
+            "Measure the paper's claims anew: one HTML page, its Markdown twin, all numbers.",
+            "costmodel report --jobs 2 --output report",
+        ),
         Command("models", "List the models known by name.", "costmodel models", "names"),
         Command("methods", "List the fine-tuning methods.", "costmodel methods", "names"),
         Command(

@@ -1,16 +1,33 @@
-"""The journal of a suite survives an interrupt at any moment."""
+"""The journal of a suite survives an end at any moment, and what it has is not measured again."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from validate.matrix import Journal, run_cells
+from validate.isolated import Answer
+from validate.journal import Journal, records
+from validate.matrix import run_cells
 from validate.measure import CellSpec
 
 VERSIONS = {"torch": "1"}
 SPECS = [CellSpec("resnet18", "bn_head", {"N": n, "H": 33, "W": 40}) for n in (1, 2, 3)]
+
+
+class Measuring:
+    """An executor that measures nothing: it gives each cell the next of its answers, or its batch as its peak."""
+
+    def __init__(self, **answers: list[Answer]) -> None:
+        self.answers, self.asked = answers, []
+
+    def __call__(self, cells: Iterable[CellSpec]) -> Iterator[tuple[CellSpec, Answer]]:
+        for spec in cells:
+            self.asked.append(spec.point["N"])
+            told = self.answers.get(f"N{spec.point['N']}")
+            yield spec, told.pop(0) if told else {"measured": {"memory.peak": spec.point["N"]}}
 
 
 def filled(path: Path) -> Journal:
@@ -37,22 +54,42 @@ def test_records_of_other_versions_are_not_read(tmp_path: Path) -> None:
     journal = filled(tmp_path / "journal")
     assert Journal(journal.path, {"torch": "2"}).load() == {}
     assert len(journal.load()) == 3
+    assert len(list(records(journal.path))) == 3
 
 
 def test_what_the_journal_has_is_not_measured_again(tmp_path: Path) -> None:
     journal = filled(tmp_path / "journal")
     before = journal.path.read_bytes()
-    found = list(run_cells(SPECS, journal, jobs=2))
+    execute = Measuring()
+    found = list(run_cells(SPECS, journal, execute))
+    assert execute.asked == []
     assert journal.path.read_bytes() == before
     assert [(spec, record["measured"]["memory.peak"]) for spec, record in found] == list(
         zip(SPECS, (1, 2, 3), strict=True)
     )
 
 
-@pytest.mark.parametrize("text", ["null\n", "[]\n", '{"cell": 1}\n', "\x00\x00\n", '{"versions": {"torch": "1"}}\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null\n",
+        "[]\n",
+        '{"cell": 1}\n',
+        "\x00\x00\n",
+        '{"versions": {"torch": "1"}}\n',
+        '{"cell": "a", "versions": {"torch": "1"}}\n',
+        '{"cell": 1, "versions": {"torch": "1"}, "measured": {}}\n',
+    ],
+)
 def test_lines_that_are_no_records_are_passed_over(tmp_path: Path, text: str) -> None:
     journal = filled(tmp_path / "journal")
     journal.path.write_text(text + journal.path.read_text())
+    assert len(journal.load()) == 3
+
+
+def test_bytes_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "journal")
+    journal.path.write_bytes(b"\xff\xfe{\n" + journal.path.read_bytes())
     assert len(journal.load()) == 3
 
 
@@ -61,4 +98,66 @@ def test_what_failed_is_tried_again(tmp_path: Path) -> None:
     journal.append({"cell": "killed", "failed": "the process ended with status -9"})
     journal.append({"cell": "refused", "refused": "a reason that stays"})
     assert "killed" not in journal.load()
+    assert "killed" in journal.load(failed=True)
     assert "refused" in journal.load()
+
+
+def test_a_success_is_not_forgotten_for_a_later_failure(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "journal")
+    journal.append({"cell": SPECS[0].key, "failed": "later"})
+    assert "measured" in journal.load(failed=True)[SPECS[0].key]
+
+
+def test_failed_cells_are_tried_again_at_the_end_and_refused_ones_are_not(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", VERSIONS)
+    failing: Answer = {"failed": "status -9"}
+    execute = Measuring(N1=[failing], N2=[{"refused": "no"}])
+    found = [(spec.point["N"], record) for spec, record in run_cells(SPECS, journal, execute, retries=2)]
+    assert execute.asked == [1, 2, 3, 1]
+    assert ["failed" in record for _, record in found] == [True, False, False, False]
+    assert len(journal.load()) == 3
+
+    always = Measuring(N1=[failing] * 9)
+    other = Journal(tmp_path / "other", VERSIONS)
+    list(run_cells(SPECS, other, always, retries=2))
+    assert always.asked == [1, 2, 3, 1, 1]
+    assert SPECS[0].key not in other.load()
+
+
+def test_what_the_journal_has_comes_in_between_and_at_the_end(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", VERSIONS)
+    for spec in (SPECS[0], SPECS[2]):
+        journal.append({"cell": spec.key, "measured": {"memory.peak": 0}})
+    found = list(run_cells(SPECS, journal, Measuring()))
+    assert sorted(spec.point["N"] for spec, _ in found) == [1, 2, 3]
+    assert len(journal.path.read_text().splitlines()) == 3
+
+
+def test_predictions_stand_beside_what_was_measured(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", VERSIONS)
+    list(run_cells(SPECS[:1], journal, Measuring(), predicted=lambda _: {"memory.peak": 7, "other": 1}))
+    (record,) = records(journal.path)
+    assert (record["predicted"], record["measured"]) == ({"memory.peak": 7}, {"memory.peak": 1})
+
+
+def test_the_executor_is_closed_when_nobody_asks_on(tmp_path: Path) -> None:
+    closed = []
+
+    def execute(cells: Iterable[CellSpec]) -> Iterator[tuple[CellSpec, Answer]]:
+        try:
+            for spec in cells:
+                yield spec, {"measured": {}}
+        finally:
+            closed.append(True)
+
+    running = run_cells(SPECS, Journal(tmp_path / "journal", VERSIONS), execute)
+    next(running)
+    running.close()
+    assert closed == [True]
+
+
+def test_the_key_of_old_has_no_depth() -> None:
+    assert json.loads(SPECS[0].key).keys() == {
+        *("aux", "classes", "inputs", "method", "model", "options", "point", "training")
+    }
+    assert json.loads(CellSpec("resnet18", "fft", {"N": 1}, depth="time").key)["depth"] == "time"

@@ -10,6 +10,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
 STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
+PAPER = ROOT / "docs" / "validation" / "paper.jsonl"
+MERGED = tempfile.mkdtemp(prefix="costmodel-merged-")
+
 LINES = (
     "estimate mobilenet_v3 --method galore",
     "estimate mobilenet_v3 --method lora --rank r",
@@ -36,6 +40,8 @@ LINES = (
     "peak alexnet --method bn_head",
     "layers alexnet --method bn_head --depth 2",
     "validate resnet18 --method bn_head --batch 2 --resolution 40",
+    f"merge paper {PAPER.parent} --output {MERGED}",
+    f"drift {PAPER} {PAPER}",
     "models",
     "methods",
 )
