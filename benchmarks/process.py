@@ -1,7 +1,7 @@
 """Fit the constants of the process estimate (``costmodel/resident.py``) to measured processes, or judge them.
 
     python benchmarks/process.py --fit            measures 30 cells of three models, writes specs/process.json
-    python benchmarks/process.py --judge FILE     writes the errors of a suite's journal, on other models, beside them
+    python benchmarks/process.py --judge FILE     writes the errors of a suite's CSV, on other models, beside them
 
 The step runs on one thread in a fresh process for each measurement, as in ``costmodel validate --depth process``.
 """
@@ -9,6 +9,7 @@ The step runs on one thread in a fresh process for each measurement, as in ``cos
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +22,14 @@ from costmodel.compat import careful_imports
 
 with careful_imports():
     import torch
+from scipy.optimize import nnls
+
 from costmodel.derive import Tracer
 from costmodel.files import write_whole
 from costmodel.methods import METHODS, PAPER
 from costmodel.resident import CONSTANTS, FEATURES, features
 from costmodel.versions import installed
 from costmodel.workspaces import allocator_peak
-from scipy.optimize import nnls
 from validate.allocator import this_host
 from validate.measure import CellSpec
 from validate.process import measure_cell
@@ -45,40 +47,53 @@ def cells() -> list[CellSpec]:
 
 def fit(jobs: int) -> dict[str, Any]:
     host = this_host()
-    rows, code, asked, default = [], [], [], []
+    rows, code, asked, heap, default = [], [], [], [], []
     with ThreadPoolExecutor(jobs) as pool:
         for spec, measured in zip(cells(), pool.map(measure_cell, cells()), strict=True):
             record = Tracer(spec.setup).at(spec.at)
-            known = allocator_peak(record, host).nbytes + sum(record.input_sizes)
+            peak = allocator_peak(record, host)
+            known = peak.nbytes + sum(record.input_sizes)
             rows.append([features(record, host)[name] for name in FEATURES])
             code.append(measured["process.controlled"] - known)
             asked.append(known)
+            heap.append(peak.heap)
             default.append(measured["process.default"])
             print(f"{spec.model} {spec.method} {dict(spec.point)}: {known:,} asked for, {measured}", file=sys.stderr)
     matrix = np.array(rows, dtype=float)
     constants, _ = nnls(matrix, np.array(code, dtype=float))
-    factors = (np.array(default) - matrix @ constants) / np.array(asked)
+    fitted = matrix @ constants + np.array(asked)
+    holes = float(np.median((np.array(default) - fitted) / np.array(heap)))
+    errors = judged((np.array(code) + asked) / fitted, np.array(default) / (fitted + holes * np.array(heap)))
     return {
-        "about": "bytes of code by what loads it, and how much of what it is asked for the default allocator holds",
+        "about": "bytes of code by what loads it; bytes of holes that the default allocator has for each in its heap",
         "command": "python benchmarks/process.py --fit",
         "fitted_to": f"{len(rows)} cells: {', '.join(MODELS)}; {', '.join(PAPER)}; batches {BATCHES}",
         "versions": installed(("peft", "galore-torch")),
         "code": dict(zip(FEATURES, map(round, constants.tolist()), strict=True)),
-        "default": {"factor": round(float(np.median(factors)), 4)},
+        "default": {"holes": round(holes, 4)},
+        **errors,
+        "judged_by": "the cells that it was fitted to",
     }
 
 
-def judge(constants: dict[str, Any], journal: Path) -> dict[str, Any]:
-    records = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    ratio = {
-        name: np.array([r["measured"][f"process.{name}"] / r["predicted"][f"process.{name}"] for r in records])
-        for name in ("controlled", "default")
+def judged(controlled: np.ndarray, default: np.ndarray) -> dict[str, Any]:
+    """Say how far measurements lie from estimates, given measured / estimated."""
+    errors = {"controlled": controlled, "default": default}
+    return {
+        "span": [round(float(share), 4) for share in np.quantile(default, NINE_OF_TEN)],
+        "error": {name: round(float(np.median(np.abs(1 / ratio - 1))), 4) for name, ratio in errors.items()},
     }
-    span = np.quantile(ratio["default"], NINE_OF_TEN)
-    constants["default"]["span"] = [round(float(share), 4) for share in span]
-    constants["error"] = {name: round(float(np.median(np.abs(1 / r - 1))), 4) for name, r in ratio.items()}
-    constants["judged_by"] = f"{len(records)} cells of other models: costmodel validate --suite process"
-    return constants
+
+
+def judge(table: Path) -> dict[str, Any]:
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    ratios = [
+        np.array([float(row["measured"]) / float(row["predicted"]) for row in rows if row["quantity"] == name])
+        for name in ("process.controlled", "process.default")
+    ]
+    found = judged(*ratios)
+    return {**found, "judged_by": f"{len(ratios[0])} cells of other models: costmodel validate --suite process"}
 
 
 def main() -> None:
@@ -88,12 +103,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    before = json.loads(CONSTANTS.read_text(encoding="utf-8")) if CONSTANTS.exists() else {}
-    constants = {**before, **fit(given.jobs)} if given.fit else before
-    if given.fit and "span" in before.get("default", {}):
-        constants["default"]["span"] = before["default"]["span"]
+    constants = fit(given.jobs) if given.fit else json.loads(CONSTANTS.read_text(encoding="utf-8"))
     if given.judge:
-        constants = judge(constants, given.judge)
+        constants |= judge(given.judge)
     write_whole(CONSTANTS, json.dumps(constants, indent=2) + "\n")
     print(json.dumps(constants, indent=2))
 

@@ -42,7 +42,7 @@ class ResidentEstimate:
     code: int
     controlled: int
     default: int
-    span: tuple[float, float]
+    span: tuple[float, ...]
     error: tuple[float, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,15 +77,15 @@ def resident(record: StepRecord, host: Host) -> ResidentEstimate:
     known = json.loads(CONSTANTS.read_text(encoding="utf-8"))
     peak, inputs = allocator_peak(record, host), sum(record.input_sizes)
     code = round(sum(known["code"][name] * count for name, count in features(record, host).items()))
-    asked = peak.nbytes + inputs
-    span = tuple(known["default"]["span"])
+    controlled = peak.nbytes + inputs + code
+    holes = known["default"]["holes"] * peak.heap
     return ResidentEstimate(
         peak=peak,
         inputs=inputs,
         code=code,
-        controlled=asked + code,
-        default=round(asked * known["default"]["factor"]) + code,
-        span=(span[0], span[1]),
+        controlled=controlled,
+        default=controlled + round(holes),
+        span=tuple(known["span"]),
         error=(known["error"]["controlled"], known["error"]["default"]),
     )
 

@@ -83,9 +83,8 @@ def this_host(threads: int = THREADS) -> Host:
 
 
 def notes(setup: Setup, point: Point) -> tuple[str, ...]:
-    """Say what the peak consists of, and what was left out."""
+    """Say what the peak consists of, and that a GPU is another depth."""
     peak = allocator_peak(Tracer(setup).at(point), this_host())
     held = ", ".join(f"{name} {nbytes:,}" for name, nbytes in peak.workspaces.items()) or "nothing"
     found = f"the predicted peak is inside {peak.operator}: tensors {peak.tensors:,} bytes; its kernel holds {held}"
-    gpu = "CUDA left out: there is no CUDA device here" if not torch.cuda.is_available() else "CUDA: see depth cuda"
-    return found, gpu
+    return (found,) if torch.cuda.is_available() else (found, "depth cuda is skipped: there is no CUDA device here")

@@ -89,6 +89,13 @@ DEPTHS = {
             headline="allocator.peak",
         ),
         Depth(
+            "cuda",
+            "bytes that CUDA's allocator gives out, against live storages rounded up to 512 bytes",
+            exact=False,
+            module="validate.cuda",
+            headline="cuda.peak",
+        ),
+        Depth(
             "process",
             "resident memory of the process above its baseline",
             exact=False,

@@ -73,7 +73,7 @@ class MemoryMeter(TorchDispatchMode):
 
     def _count(self, tensor: torch.Tensor, group: str) -> None:
         storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
+        key, size = storage._cdata, self._size(storage)
         if key in self._ignored:
             return
         known = self._alive.get(key)
@@ -84,6 +84,9 @@ class MemoryMeter(TorchDispatchMode):
         elif known[1] != size:
             self._now[self._group[key]] += size - known[1]
             self._alive[key] = (known[0], size)
+
+    def _size(self, storage: torch.UntypedStorage) -> int:
+        return storage.nbytes()
 
     def _move(self, tensor: torch.Tensor | None, group: str) -> None:
         if tensor is None:

@@ -28,18 +28,21 @@ class Instrument(Protocol):
         """The context in which the steps run."""
 
 
-def run(setup: Setup, point: Point, *instruments: Instrument) -> None:
+def run(setup: Setup, point: Point, *instruments: Instrument, device: str = "cpu") -> None:
     """Run both steps of the protocol once, for real, under instruments.
 
     Args:
-        setup: the model, built on the CPU with random weights, its method and training.
+        setup: the model, with random weights, its method and training.
         point: the sizes.
         instruments: what watches; the last one is the nearest to the operators.
+        device: where model and batch are made and the step runs.
     """
     torch.manual_seed(0)
-    model = adapted_model(setup, point, "cpu")
+    model = adapted_model(setup, point, device)
     optimizer = optimizer_of(model, setup, point)
-    given = batch(setup, point, some_tensor, label_shapes(setup, point))
+    labels = label_shapes(setup, point)
+    with torch.device(device):
+        given = batch(setup, point, some_tensor, labels)
     gc.collect()
     gc.disable()
 

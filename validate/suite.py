@@ -144,10 +144,21 @@ def _process() -> Iterator[CellSpec]:
     for model, (batch, side) in HELD_OUT.items():
         for method in PAPER:
             more = 4 if method == "bn_head" else 1  # it keeps few activations
-            yield CellSpec(model, method, _ranked(method, {"N": batch * more, "H": side, "W": side, "r": 4}), depth="process")
+            yield CellSpec(
+                model, method, _ranked(method, {"N": batch * more, "H": side, "W": side, "r": 4}), depth="process"
+            )
 
 
-SUITES = {"process": _process, "tasks": _tasks, "paper": _paper, "zoo": _zoo, "settings": _settings}
+def _clock() -> Iterator[CellSpec]:
+    """The cells on which the estimate of seconds is judged."""
+    from validate.timings import CELLS
+
+    for model, method, batch, side in CELLS:
+        assert isinstance(model, str)
+        yield CellSpec(model, method, _ranked(method, {"N": batch, "H": side, "W": side, "r": 4}), depth="time")
+
+
+SUITES = {"process": _process, "clock": _clock, "tasks": _tasks, "paper": _paper, "zoo": _zoo, "settings": _settings}
 
 
 def cells(name: str) -> tuple[CellSpec, ...]:

@@ -9,11 +9,15 @@ import typer
 from costmodel.api import answer
 from costmodel.arguments import AsJson, CellArguments, takes_cell
 from costmodel.console import print_json, progress, working
+from costmodel.errors import InputError
+from costmodel.request import numbers_only
 from costmodel.source import Source
+from costmodel.training import Training
 
 if TYPE_CHECKING:
     from costmodel.contract import Point
     from costmodel.request import Request
+    from costmodel.resident import ResidentEstimate
     from costmodel.seconds.answer import Seconds
     from costmodel.setup import Setup
 
@@ -23,6 +27,10 @@ def estimate(
     cell: CellArguments,
     as_json: AsJson = False,
     formulas: Annotated[bool, typer.Option("--formulas", help="Print the closed forms too.")] = False,
+    process: Annotated[
+        bool,
+        typer.Option("--process", help="Estimate the process's resident memory too: workspaces, code, allocator."),
+    ] = False,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Estimate its time too; measures this host the first time, for a minute."),
@@ -32,24 +40,37 @@ def estimate(
     """Estimate one fine-tuning step, without running it. A name instead of a number keeps that size symbolic."""
     setup = cell.setup()
     asked = cell.request(setup)
-    timed_at = _checked(setup, asked) if calibrate or recalibrate else None
+    traced_at = _checked(setup, asked, process) if process or calibrate or recalibrate else None
     with working() as say:
         found = answer(Source(setup), asked, cell.alias(setup), lambda: say(f"tracing {setup.label}"))
-    time = _time(setup, timed_at, recalibrate) if timed_at else None
+    held = _resident(setup, traced_at) if traced_at and process else None
+    time = _time(setup, traced_at, recalibrate) if traced_at and (calibrate or recalibrate) else None
     if as_json:
-        print_json(found.to_dict() | ({"time": time.to_dict()} if time else {}))
+        estimates = {"process": held, "time": time}
+        print_json(found.to_dict() | {name: one.to_dict() for name, one in estimates.items() if one})
         return
-    from costmodel.render import estimate_blocks
+    from costmodel.render import estimate_blocks, resident_blocks
     from costmodel.tables import show
 
-    show([*estimate_blocks(found, formulas), *(time.blocks if time else ())])
+    blocks = estimate_blocks(found, formulas)
+    show([*blocks, *(resident_blocks(held) if held else ()), *(time.blocks if time else ())])
 
 
-def _checked(setup: Setup, asked: Request) -> Point:
-    """Refuse what no time can be estimated for, before anything is worked out."""
-    from costmodel.seconds.answer import check
+def _checked(setup: Setup, asked: Request, process: bool) -> Point:
+    """Refuse what cannot be estimated for a process or a clock, before anything is worked out."""
+    if setup.training.dtype != Training().dtype or setup.training.autocast:
+        option = "--process" if process else "--calibrate"
+        raise InputError(f"{option}: estimated for float32 only, without --dtype and --autocast")
+    return numbers_only(asked, "a process and its seconds are estimated at one point")
 
-    return check(setup, asked)
+
+def _resident(setup: Setup, point: Point) -> ResidentEstimate:
+    """Estimate what a process of its own would hold, on one thread."""
+    from costmodel.resident import resident
+    from costmodel.tracing.step import record_step
+    from costmodel.workspaces import Host
+
+    return resident(record_step(setup, point), Host())
 
 
 def _time(setup: Setup, point: Point, again: bool) -> Seconds:

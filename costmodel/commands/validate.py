@@ -98,7 +98,8 @@ def validate(
         str | None,
         typer.Option(
             help="Measure many cells: paper (the paper's 20), zoo (all models and methods), settings (optimizers, "
-            "precisions, options), tasks (segmentation, video, text), or a .toml file. A MODEL leaves the others out.",
+            "precisions, options), tasks (segmentation, video, text), process and clock (which judge those "
+            "estimates), or a .toml file. A MODEL leaves the others out.",
             show_default=False,
             rich_help_panel=_RUN,
         ),

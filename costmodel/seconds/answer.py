@@ -7,12 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from costmodel.contract import STEP_PHASES, Point
-from costmodel.errors import InputError
-from costmodel.request import Request, numbers_only
 from costmodel.seconds.host import Host
 from costmodel.setup import Setup
 from costmodel.tables import Block, Line, Row, Table
-from costmodel.training import Training
 
 
 @dataclass(frozen=True)
@@ -62,17 +59,6 @@ class Seconds:
             f"On {error.cells} models that it was not calibrated on it was off by {error.median:.0%} (median), "
             f"{error.worst:.0%} at worst."
         )
-
-
-def check(setup: Setup, asked: Request) -> Point:
-    """Return the point that seconds are asked for at.
-
-    Raises:
-        InputError: for a symbolic size, or a precision that hosts are not calibrated for.
-    """
-    if setup.training.dtype != Training().dtype or setup.training.autocast:
-        raise InputError("--calibrate: seconds are estimated for float32 only, without --dtype and --autocast")
-    return numbers_only(asked, "seconds are estimated at one point")
 
 
 def seconds_of(setup: Setup, point: Point, host: Host) -> Seconds:

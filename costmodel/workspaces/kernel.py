@@ -9,7 +9,18 @@ from typing import Any, NamedTuple
 
 from costmodel.tracing.record import OpCall, TensorRef
 
-WIDTHS = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "bfloat16": 2, "float16": 2, "bool": 1, "uint8": 1}
+WIDTHS = {
+    "float64": 8,
+    "int64": 8,
+    "float32": 4,
+    "int32": 4,
+    "bfloat16": 2,
+    "float16": 2,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
 """Bytes of an element."""
 
 

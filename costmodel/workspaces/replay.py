@@ -11,6 +11,10 @@ from costmodel.workspaces.kernel import Host, Kernel
 from costmodel.workspaces.rules import steps
 
 
+MAPPED = 32 * 2**20
+"""Bytes from which glibc always gives a request pages of its own (``DEFAULT_MMAP_THRESHOLD_MAX``)."""
+
+
 class Allocation(NamedTuple):
     """One call of the allocator.
 
@@ -31,12 +35,14 @@ class AllocatorPeak:
 
     Attributes:
         nbytes: the sum, parameters and buffers included, the input batch not.
+        heap: bytes of it in pieces that glibc keeps in its heap, and that can leave holes there.
         tensors: bytes of tensor storage alive at that moment, the kernel's own outputs included.
         operator: the kernel that runs then; empty for what is there before the step.
         workspaces: what that kernel holds for itself, by name.
     """
 
     nbytes: int
+    heap: int
     tensors: int
     operator: str
     workspaces: dict[str, int]
@@ -81,15 +87,16 @@ def _call(index: int, call: OpCall, events: tuple[StorageEvent, ...], host: Host
 def allocator_peak(record: StepRecord, host: Host) -> AllocatorPeak:
     """Find the largest sum of live allocations, and what it consists of."""
     alive: dict[object, int] = {}
-    total, largest = 0, -1
-    held: dict[str, int] = {}
-    at = -1
-    for key, nbytes, call in allocations(record, host):
-        total += nbytes - alive.pop(key, 0)
+    total, heap = 0, 0
+    found = AllocatorPeak(-1, 0, 0, "", {})
+    for key, nbytes, at in allocations(record, host):
+        freed = alive.pop(key, 0)
+        total += nbytes - freed
+        heap += nbytes * (nbytes < MAPPED) - freed * (freed < MAPPED)
         if nbytes:
             alive[key] = nbytes
-        if total > largest:
-            largest, at = total, call
+        if total > found.nbytes:
             held = {key[1]: size for key, size in alive.items() if isinstance(key, tuple)}
-    operator = record.calls[at].packet if at >= 0 else ""
-    return AllocatorPeak(largest, largest - sum(held.values()), operator, held)
+            operator = record.calls[at].packet if at >= 0 else ""
+            found = AllocatorPeak(total, heap, total - sum(held.values()), operator, held)
+    return found

@@ -167,7 +167,7 @@ def test_estimate_without_it(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("--batch N", "seconds are estimated at one point"),
+        ("--batch N", "a process and its seconds are estimated at one point"),
         ("--dtype bfloat16", "float32 only"),
         ("--autocast bfloat16", "float32 only"),
     ],

@@ -1,21 +1,25 @@
-"""Whether there is a CUDA device, as a section of one line."""
+"""Depth 2 on a CUDA device, where there is one; else a section of one line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from validate.report import depth_part
 from validate.report.context import Context
 from validate.report.document import Block, Prose
 
-COMMAND = "costmodel validate --suite paper --depth allocator"
+DEPTH = "cuda"
+COMMAND = depth_part.command(DEPTH)
 
 
-def measure(_: Context) -> dict[str, Any]:
-    """Look for a device."""
+def measure(context: Context) -> dict[str, Any]:
+    """Measure the paper's cells on the device, where there is one."""
     import torch
 
-    return {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else None}
+    if not torch.cuda.is_available():
+        return {"device": None}
+    return {"device": torch.cuda.get_device_name(), **depth_part.measure(DEPTH, context)}
 
 
 def blocks(data: Mapping[str, Any]) -> Iterator[Block]:
@@ -23,4 +27,5 @@ def blocks(data: Mapping[str, Any]) -> Iterator[Block]:
     if data["device"] is None:
         yield Prose("Skipped: this machine has no CUDA device.")
     else:
-        yield Prose(f"{data['device']} is there, and was not used: every number of this report is measured on the CPU.")
+        yield Prose(f"On {data['device']}.")
+        yield from depth_part.blocks(DEPTH, data)
