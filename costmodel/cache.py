@@ -11,6 +11,7 @@ from typing import Any
 
 import platformdirs
 
+from costmodel.checksum import canonical
 from costmodel.files import write_whole
 from costmodel.formula import Derivation
 
@@ -59,4 +60,4 @@ class FormulaCache:
 
 
 def _digest(data: Any) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(canonical(data)).hexdigest()

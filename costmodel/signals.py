@@ -46,13 +46,18 @@ def _unraisable(found: Any) -> None:
 
 @contextmanager
 def ignored_by_children() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: this one ends them."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # signals belong to the main thread
+    """Start processes that Ctrl-C does not reach: this one ends them. A Ctrl-C meanwhile is raised at the end.
+
+    They inherit that it is blocked. That it is ignored they would inherit too, but then this one would lose it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where processes inherit neither
         yield
         return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # when it is started, and that is with the first process, it unblocks Ctrl-C
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,7 +13,7 @@ def told(key: str) -> dict[str, Any]:
     """Return what a key says of its cell; nothing where it is no JSON object."""
     try:
         read = json.loads(key)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from costmodel.checksum import canonical, checksum
 from costmodel.errors import InputError
 
 Record = Mapping[str, Any]
 """``{"cell": key, "measured": {...}, "seconds": ...}``, or ``refused`` or ``failed``: reason; with ``versions``.
 
-Where there is a prediction of what was measured it stands beside it, as ``predicted``.
+Where there is a prediction of what was measured it stands beside it, as ``predicted``. In the file each record has a
+checksum, ``crc32``, of all else; those of older releases have none, and nothing but the names here.
 """
 
 OUTCOMES = ("measured", "refused", "failed")
 """Of these a record has one."""
+
+NAMES = {"cell", "versions", "seconds", "predicted", *OUTCOMES}
+SEAL = "crc32"
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Journal:
         Raises:
             InputError: when the file cannot be written.
         """
-        line = json.dumps({**record, "versions": dict(self.versions)}) + "\n"
+        line = line_of({**record, "versions": dict(self.versions)})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as file:
@@ -65,7 +71,43 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise InputError(f"journal {self.path} cannot be written: {error.strerror or error}") from error
+            raise _not_written(self.path, error) from error
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep other runs from this journal for as long as this one goes on, where the system has locks on files.
+
+        Raises:
+            InputError: when another run has it, or the file cannot be made.
+        """
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock
+        except ImportError:  # Windows
+            yield
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o666)  # one that may only be read is taken as well
+        except OSError as error:
+            raise _not_written(self.path, error) from error
+        try:
+            with suppress(OSError):  # a file system without locks
+                try:
+                    flock(file, LOCK_EX | LOCK_NB)
+                except BlockingIOError as error:
+                    raise InputError(f"{self.path.parent} is in use: another run writes {self.path.name}") from error
+            yield
+        finally:
+            os.close(file)
+
+
+def _not_written(path: Path, error: OSError) -> InputError:
+    return InputError(f"journal {path} cannot be written: {error.strerror or error}")
+
+
+def line_of(record: Record) -> str:
+    """Return a record as a line of a journal, with its checksum."""
+    return json.dumps({**record, SEAL: checksum(canonical(record))}) + "\n"
 
 
 def _ends_a_line(file: Any) -> bool:
@@ -74,7 +116,9 @@ def _ends_a_line(file: Any) -> bool:
 
 
 def records(path: Path) -> Iterator[Record]:
-    """Yield every record of a journal, of whatever versions, in the order written; lines that are none are left out.
+    """Yield every record of a journal, of whatever versions, in the order written, without its checksum.
+
+    Lines that are none are left out, and so are those that are not as they were written.
 
     Raises:
         InputError: when the file cannot be read.
@@ -86,10 +130,17 @@ def records(path: Path) -> Iterator[Record]:
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and _whole(record):
+        if isinstance(record, dict) and _as_written(record) and _whole(record):
             yield record
+
+
+def _as_written(record: dict[str, Any]) -> bool:
+    """Tell whether a record agrees with its checksum, and take that out."""
+    if SEAL not in record:  # of an older release, unless the name of the checksum is what was damaged
+        return record.keys() <= NAMES
+    return bool(record.pop(SEAL) == checksum(canonical(record)))
 
 
 def _whole(record: Record) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from costmodel.errors import InputError
 from costmodel.files import write_whole
 from validate.cellkey import is_exact, label
-from validate.journal import Record, records
+from validate.journal import Journal, Record, line_of, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def merge_journals(name: str, folders: Iterable[Path], output: Path) -> Merged:
     """Join the journals ``NAME.jsonl`` of folders into that of ``output``, which may be one of them.
 
     Raises:
-        InputError: where a folder has no such journal.
+        InputError: where a folder has no such journal, or a run is writing that of ``output``.
         OSError: when ``output`` cannot be written.
     """
     paths = [folder / f"{name}.jsonl" for folder in folders]
@@ -100,6 +101,7 @@ def merge_journals(name: str, folders: Iterable[Path], output: Path) -> Merged:
             raise InputError(
                 f"{path.parent} has no journal {path.name}: expected a folder that --output named in a run"
             )
-    found = merged(record for path in paths for record in records(path))
-    write_whole(target, "".join(json.dumps(record) + "\n" for record in found.records))
+    with Journal(target, {}).taken() if target.exists() else nullcontext():
+        found = merged(record for path in paths for record in records(path))
+        write_whole(target, "".join(map(line_of, found.records)))
     return found

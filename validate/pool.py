@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import Any
 
+from costmodel.signals import ignored_by_children
 from validate.isolated import Answer, child, ended, late
 from validate.limits import Limits, end_group
 from validate.measure import CellSpec
@@ -38,12 +39,12 @@ def pool(jobs: int, limits: Limits) -> Executor:
     """Return an executor that measures ``jobs`` cells at a time on this machine."""
 
     def execute(cells: Iterable[CellSpec]) -> Iterator[tuple[CellSpec, Answer]]:
-        context = _context()
         waiting = iter(cells)
         running: dict[Connection, _Running] = {}
         try:
             while True:
                 while len(running) < jobs and (spec := next(waiting, None)):
+                    context = _context()  # not before there is something to measure
                     receiver, sender = context.Pipe(duplex=False)
                     process = context.Process(target=child, args=(spec, sender, limits), daemon=True)
                     process.start()
@@ -63,8 +64,12 @@ def pool(jobs: int, limits: Limits) -> Executor:
 def _context() -> Any:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
+    from multiprocessing import forkserver
+
     context = get_context("forkserver")
     context.set_forkserver_preload(["validate.preload"])
+    with ignored_by_children():  # while it loads torch it would say what it was interrupted at
+        forkserver.ensure_running()
     return context
 
 

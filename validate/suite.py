@@ -27,16 +27,16 @@ HELD_OUT = {
     "mobilenet_v3_large": (56, 224),
     "efficientnet_b0": (4, 224),
     "shufflenet_v2_x1_0": (12, 224),
-    "squeezenet1_1": (8, 224),
-    "mnasnet1_0": (12, 192),
+    "squeezenet1_1": (6, 224),
+    "mnasnet1_0": (6, 192),
     "googlenet": (4, 224),
     "densenet121": (2, 224),
-    "regnet_y_400mf": (8, 224),
-    "resnet50": (4, 224),
-    "resnet34": (6, 160),
-    "alexnet": (2, 224),
+    "regnet_y_400mf": (4, 224),
+    "resnet50": (2, 224),
+    "resnet34": (4, 160),
+    "alexnet": (1, 224),
     "vit_b_16": (1, 224),
-    "swin_t": (2, 224),
+    "swin_t": (1, 224),
 }
 """Batch and side at which a model's process is measured."""
 

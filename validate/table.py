@@ -53,7 +53,7 @@ def validate_suite(
         limit: bytes of predicted peak above which a cell is not run.
 
     Raises:
-        InputError: for a folder that cannot be written.
+        InputError: for a folder that cannot be written, or that another run is writing this suite to.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)  # before anything is measured
@@ -72,10 +72,11 @@ def validate_suite(
         known = journal.load(failed=True)
         records = {spec.key: known[spec.key] for spec in predicting() if spec.key in known}
     else:
-        for spec, record in run_cells(predicting(), journal, execute, retries, lambda key: predicted[key].numbers):
-            records[spec.key] = record
-            say(f"{spec.model} {spec.method}", len(records), len(plan.cells))
-            _write_anew(journal, record, predicted[spec.key].numbers)
+        with journal.taken():
+            for spec, record in run_cells(predicting(), journal, execute, retries, lambda key: predicted[key].numbers):
+                records[spec.key] = record
+                say(f"{spec.model} {spec.method}", len(records), len(plan.cells))
+                _write_anew(journal, record, predicted[spec.key].numbers)
     rows = tuple(
         row_of(spec, predicted[spec.key], records.get(spec.key), limit, ran=execute is not None) for spec in plan.cells
     )

@@ -67,10 +67,12 @@ def attack(tries: int, seed: int) -> Iterator[Try]:
     chooser = random.Random(seed)  # noqa: S311  # tries, no secrets
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole = {command.name: _whole(command, folder) for command in COMMANDS}
+        whole: dict[str, tuple[float, bytes]] = {}
         for number in range(tries):
             command = COMMANDS[number % len(COMMANDS)]
             kind = "SIGTERM" if chooser.random() < 0.25 else "Ctrl-C"
+            if command.name not in whole:
+                whole[command.name] = _whole(command, folder)
             seconds, text = whole[command.name]
             # A third of them while the interpreter and the package start: most of a short command.
             after = chooser.uniform(0, min(0.4, seconds) if chooser.random() < 0.33 else seconds)

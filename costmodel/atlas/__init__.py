@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
-from zlib import crc32
 
 import specs
+from costmodel.checksum import checksum
 from costmodel.contract import DEFAULT_CLASSES
 from costmodel.formula import Derivation
 from costmodel.methods import METHODS, PAPER
@@ -48,18 +48,18 @@ def stored(model: str) -> Mapping[str, Any]:
 def seal(text: str) -> str:
     """Put a checksum of all below it into the second line of a model's file: one changed digit is another formula."""
     start, rest = text.split("\n", 1)
-    return f"{start}\n{_checksum(rest.encode())}\n{rest}"
+    return f"{start}\n{_seal(rest.encode())}\n{rest}"
 
 
 def intact(text: bytes) -> bool:
     """Tell whether a model's file is as it was written; how its lines end does not matter."""
     start, _, below = text.replace(b"\r\n", b"\n").partition(b"\n")
-    checksum, _, rest = below.partition(b"\n")
-    return start == b"{" and checksum == _checksum(rest).encode()
+    seal, _, rest = below.partition(b"\n")
+    return start == b"{" and seal == _seal(rest).encode()
 
 
-def _checksum(rest: bytes) -> str:
-    return f' "crc32": "{crc32(rest):08x}",'
+def _seal(rest: bytes) -> str:
+    return f' "crc32": "{checksum(rest)}",'
 
 
 def shipped(setup: Setup) -> tuple[Derivation, ...]:

@@ -10,7 +10,6 @@ from costmodel.tracing.record import BIRTH, DEATH, OpCall, StepRecord, StorageEv
 from costmodel.workspaces.kernel import Host, Kernel
 from costmodel.workspaces.rules import steps
 
-
 MAPPED = 32 * 2**20
 """Bytes from which glibc always gives a request pages of its own (``DEFAULT_MMAP_THRESHOLD_MAX``)."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from costmodel.errors import InputError
 from validate.isolated import Answer
 from validate.journal import Journal, records
 from validate.matrix import run_cells
@@ -79,6 +80,10 @@ def test_what_the_journal_has_is_not_measured_again(tmp_path: Path) -> None:
         '{"versions": {"torch": "1"}}\n',
         '{"cell": "a", "versions": {"torch": "1"}}\n',
         '{"cell": 1, "versions": {"torch": "1"}, "measured": {}}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}, "crc33": "00000000"}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}, "crc32": "00000000"}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}, "crc32": null}\n',
+        "[" * 200_000 + "\n",
     ],
 )
 def test_lines_that_are_no_records_are_passed_over(tmp_path: Path, text: str) -> None:
@@ -91,6 +96,43 @@ def test_bytes_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
     journal = filled(tmp_path / "journal")
     journal.path.write_bytes(b"\xff\xfe{\n" + journal.path.read_bytes())
     assert len(journal.load()) == 3
+
+
+def test_a_changed_digit_is_seen_and_the_cell_measured_again(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "journal")
+    whole = journal.path.read_bytes()
+    written = journal.load()
+    digits = [at for at, byte in enumerate(whole) if 48 <= byte < 58]
+    for at in digits:
+        journal.path.write_bytes(whole[:at] + bytes([48 + (whole[at] - 47) % 10]) + whole[at + 1 :])
+        found = journal.load()
+        assert len(found) == 2
+        assert found.items() <= written.items()
+    execute = Measuring()
+    assert len(list(run_cells(SPECS, journal, execute))) == 3
+    assert len(execute.asked) == 1
+    assert journal.load() == written
+
+
+def test_records_of_older_releases_have_no_checksum(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "journal")
+    old = list(records(journal.path))
+    assert not any("crc32" in record for record in old)
+    journal.path.write_text("".join(json.dumps(record) + "\n" for record in old))
+    assert list(records(journal.path)) == old
+
+
+def test_a_journal_that_a_run_writes_is_in_use(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    journal = filled(tmp_path / "journal")
+    with journal.taken():
+        journal.append({"cell": "next", "measured": {}})
+        with pytest.raises(InputError, match="is in use: another run writes journal"), journal.taken():
+            pass
+        with Journal(tmp_path / "other", VERSIONS).taken():
+            pass
+    with journal.taken():
+        assert len(journal.load()) == 4
 
 
 def test_what_failed_is_tried_again(tmp_path: Path) -> None:

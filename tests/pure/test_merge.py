@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from costmodel.cli import main
 from costmodel.errors import InputError
-from validate.journal import records
+from validate.journal import Journal, records
 from validate.measure import CellSpec
 from validate.merge import merge_journals, merged
 
@@ -87,6 +87,18 @@ def test_folders_are_joined_into_another_or_into_one_of_them(tmp_path: Path) -> 
     assert list(records(tmp_path / "c" / "paper.jsonl")) == expected
     merge_journals("paper", [second], first)  # what is there already stays
     assert list(records(first / "paper.jsonl")) == expected
+
+
+def test_a_journal_that_a_run_writes_is_not_replaced(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    first, second = write(tmp_path / "a", done(CELLS[0], 1)), write(tmp_path / "b", done(CELLS[1], 2))
+    before = (first / "paper.jsonl").read_bytes()
+    with (
+        Journal(first / "paper.jsonl", {}).taken(),
+        pytest.raises(InputError, match=r"a is in use: another run writes paper\.jsonl"),
+    ):
+        merge_journals("paper", [second], first)
+    assert (first / "paper.jsonl").read_bytes() == before
 
 
 def test_a_folder_without_the_journal_is_named(tmp_path: Path) -> None:

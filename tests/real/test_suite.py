@@ -19,6 +19,7 @@ from costmodel.cli import main
 from costmodel.errors import InputError
 from costmodel.render import sounding_blocks
 from costmodel.tables import Line, plain
+from validate import journal
 from validate.deep import Quantity, Sounding, sound
 from validate.depths import DEPTHS, OPERATORS
 from validate.limits import Limits
@@ -81,7 +82,7 @@ def test_tables_hold_each_cell_and_its_command(tmp_path: Path) -> None:
 def test_a_number_that_differs_is_in_the_table(tmp_path: Path) -> None:
     assert run(one_cell(), tmp_path).equal
     path = tmp_path / "paper.jsonl"
-    record = json.loads(path.read_text())
+    (record,) = journal.records(path)
     record["measured"]["memory.peak"] += 4
     path.write_text(json.dumps(record) + "\n")
     wrong = run(one_cell(), tmp_path)

@@ -230,6 +230,25 @@ with raised():
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
 
 
+def test_an_interrupt_while_processes_are_started_is_raised_then_and_not_in_them() -> None:
+    program = """
+import os, signal, subprocess, sys
+from costmodel.signals import ignored_by_children, raised
+with raised():
+    try:
+        with ignored_by_children():
+            child = subprocess.Popen([sys.executable, "-c", "input(); print('goes on')"], stdin=subprocess.PIPE)
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(child.pid, signal.SIGINT)
+            print("still here", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    child.communicate(b"now")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "still here\ninterrupted\ngoes on\n", "")
+
+
 def test_only_the_program_itself_has_its_signals_changed() -> None:
     program = "import signal, costmodel; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)

@@ -64,7 +64,8 @@ def _row(row: Row) -> dict[str, Any]:
 def blocks(depth: str, data: Mapping[str, Any]) -> Iterator[Block]:
     """Lay out what was found: for a depth that can be exact, which cells are equal, else the errors."""
     about = DEPTHS[depth]
-    yield Prose(f"{about.about[:1].upper()}{about.about[1:]}: {data['summary']}.")
+    share = f" One in {SHARE[depth]} cells of the suite `{suite_of(depth)}` was measured." if depth in SHARE else ""
+    yield Prose(f"{about.about[:1].upper()}{about.about[1:]}: {data['summary']}.{share}")
     if not about.exact:
         yield _errors(data)
     quantities = list(dict.fromkeys(name for row in data["rows"] for name in row["measured"] or ()))
