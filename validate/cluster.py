@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from threading import Event, Lock, Thread, get_ident
+from contextlib import AbstractContextManager, suppress
+from threading import Lock, get_ident
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from validate.isolated import Answer
 from validate.limits import Limits
 from validate.measure import CellSpec
 from validate.pool import Executor
+from validate.watch import watched
 
 PATIENCE = 5.0
 """Seconds that a scheduler has for its first answer."""
@@ -149,25 +150,14 @@ def measure_here(task: str) -> Answer:
     return {"failed": "the process that measures for this worker has ended"}
 
 
-@contextmanager
-def _while_wanted(helper: Helper) -> Iterator[None]:
+def _while_wanted(helper: Helper) -> AbstractContextManager[None]:
     """End a helper, and the cell that it measures, when the task of this thread is given up: its client is gone."""
     from distributed.worker import get_worker, thread_state
 
     worker, key = get_worker(), thread_state.key
-    done = Event()
 
-    def watch() -> None:
-        while not done.wait(LOOK):
-            task = worker.state.tasks.get(key)
-            if task is None or task.state == "cancelled":
-                helper.end()
-                return
+    def given_up() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is None or task.state == "cancelled"
 
-    watching = Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watching.join()
+    return watched(given_up, helper.end, LOOK)

@@ -1,34 +1,16 @@
 """Imported once by the server that forks measuring processes: what every cell needs, so that each starts at once."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
+
+from validate.watch import watched
 
 LOOK = 0.1
 """Seconds between two looks whether whoever started the server is still there."""
 
+STARTER = os.getppid()
 
-@contextmanager
-def _while_wanted() -> Iterator[None]:
-    """End this process, in the middle of an import too, when the one that started it is gone; no thread stays."""
-    starter, done = os.getppid(), Event()
-
-    def watch() -> None:
-        while not done.wait(LOOK):
-            if os.getppid() != starter:
-                os._exit(1)
-
-    watching = Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watching.join()
-
-
-with _while_wanted():
+# In the middle of an import too.
+with watched(lambda: os.getppid() != STARTER, lambda: os._exit(1), LOOK):
     from costmodel.compat import careful_imports  # imports torch
 
     with careful_imports():
