@@ -154,10 +154,17 @@ def fitted(identity: dict[str, object], timed: Iterable[Timed], page: float, bet
         page: seconds for each byte of new memory.
         between: a cell that shows what lies between operators.
     """
+    timed = list(timed)
     samples = [
-        Sample(work_of(call), max(0.0, seconds - page * paged(call))) for cell in timed for call, seconds in cell.calls
+        Sample(work_of(call), seconds - page * paged(call), seconds) for cell in timed for call, seconds in cell.calls
     ]
-    return Host(identity, fit(samples), page, {phase: _between(between, phase) for phase in STEP_PHASES})
+    host = Host(identity, fit(samples), page, {phase: _between(between, phase) for phase in STEP_PHASES})
+    added_up = [host.phases(call for call, _ in cell.calls) for cell in timed]
+    whole = {
+        phase: statistics.median(cell.phases[phase] / sums[phase] for cell, sums in zip(timed, added_up, strict=True))
+        for phase in STEP_PHASES
+    }
+    return replace(host, whole=whole)
 
 
 def _between(cell: Timed, phase: str) -> float:

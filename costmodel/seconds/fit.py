@@ -23,10 +23,17 @@ _SHOWN = 2**18
 
 
 class Sample(NamedTuple):
-    """One operator call that was timed."""
+    """One operator call that was timed.
+
+    Attributes:
+        works: what it did.
+        seconds: that its rates have to explain; below 0 where what is known of it was more than it took.
+        taken: seconds that it took in all, by which errors are weighed; ``seconds`` where that is more.
+    """
 
     works: tuple[Work, ...]
     seconds: float
+    taken: float = 0.0
 
 
 def fit(samples: Iterable[Sample]) -> dict[str, Rates]:
@@ -43,7 +50,7 @@ def fit(samples: Iterable[Sample]) -> dict[str, Rates]:
         families[sample.works[0].kind.partition(".")[0]].append(sample)
         if len(sample.works) == 1 and not sample.works[0].flops:
             work = sample.works[0]
-            others.append(Sample((Work(OTHER, *work.amounts),), sample.seconds))
+            others.append(sample._replace(works=(Work(OTHER, *work.amounts),)))
     rates = _solve(others)
     for family in families.values():
         rates |= {kind: _completed(kind, found, family, rates[OTHER]) for kind, found in _solve(family).items()}
@@ -70,7 +77,8 @@ def _solve(samples: Sequence[Sample]) -> dict[str, Rates]:
             start = columns[work.kind]
             amounts[row, start : start + len(AMOUNTS)] += work.amounts
     seconds = np.array([sample.seconds for sample in samples])
-    weights = 1 / (seconds + _TICK) ** _POWER
+    taken = np.array([max(sample.taken, sample.seconds) for sample in samples])
+    weights = 1 / (taken + _TICK) ** _POWER
     scaled = amounts * weights[:, None]
     largest = scaled.max(axis=0, initial=0)
     largest[largest == 0] = 1  # an amount that these calls do not have gets the rate 0

@@ -11,7 +11,7 @@ from costmodel.contract import STEP_PHASES
 from costmodel.seconds.work import OTHER, Work, paged, work_of
 from costmodel.tracing.record import OpCall, StepRecord
 
-SCHEMA = "costmodel.host/1"
+SCHEMA = "costmodel.host/2"
 LATER = 1
 """The step that is estimated: not the first, which makes the optimizer's state and GaLore's projections."""
 
@@ -64,6 +64,8 @@ class Host:
         page: seconds for each byte of an allocation that is new to the process.
         between: by phase, seconds from one operator to the next: Python, autograd, what timing an operator adds
             taken off.
+        whole: by phase, what a phase of a whole step takes of what its operators add up to when they are timed one by
+            one; the median of the steps that the host was calibrated on.
         error: on a few models that were not calibrated on, when it was calibrated.
     """
 
@@ -71,6 +73,7 @@ class Host:
     rates: Mapping[str, Rates] = field(repr=False)
     page: float
     between: Mapping[str, float]
+    whole: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(STEP_PHASES, 1.0))
     error: Error | None = None
 
     def operator(self, call: OpCall) -> float:
@@ -90,7 +93,7 @@ class Host:
         seconds: Counter[str] = Counter()
         for call in calls:
             seconds[call.phase] += max(0.0, self.operator(call) + self.between[call.phase])  # type: ignore[assignment]
-        by_phase = {phase: float(seconds[phase]) for phase in STEP_PHASES}
+        by_phase = {phase: self.whole[phase] * float(seconds[phase]) for phase in STEP_PHASES}
         return by_phase | {"step": sum(by_phase.values())}
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +108,7 @@ class Host:
             "error": asdict(self.error) if self.error else None,
             "page": _short(self.page),
             "between": {phase: _short(value) for phase, value in self.between.items()},
+            "whole": {phase: _short(value) for phase, value in self.whole.items()},
             "rates": rates,
         }
 
@@ -118,12 +122,13 @@ class Host:
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}")
         rates = {kind: Rates(**{name: _number(v) for name, v in row.items()}) for kind, row in data["rates"].items()}
-        between = {phase: float(data["between"][phase]) for phase in STEP_PHASES}
+        between, whole = ({phase: float(data[name][phase]) for phase in STEP_PHASES} for name in ("between", "whole"))
         found = Host(
             dict(data["host"]),
             rates,
             _number(data["page"]),
             between,
+            whole,
             Error(**data["error"]) if data["error"] else None,
         )
         if missing := NEEDED - rates.keys():

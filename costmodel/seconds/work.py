@@ -11,7 +11,8 @@ from math import prod
 
 from costmodel.rules import arithmetic
 from costmodel.rules.call import Call, Tensor
-from costmodel.tracing.record import OpCall, TensorRef, tensors
+from costmodel.tracing.record import OpCall, TensorRef, tensors, width
+from costmodel.workspaces.replay import MAPPED
 
 LANES = 16
 """Channels, and positions of a matrix product, are rounded up to this many: float32 numbers in a 512-bit register."""
@@ -19,21 +20,10 @@ LANES = 16
 NEAR = 8 * 2**20
 """Bytes of one call that are taken to be in a cache; what is beyond goes to memory."""
 
-PAGED = 32 * 2**20
+PAGED = MAPPED
 """Bytes of one allocation from which on it is new to the process each time: glibc returns such a block to the system
-when it is freed (``M_MMAP_THRESHOLD`` grows up to 32 MiB, mallopt(3)), and each of its pages is faulted in again."""
+when it is freed, and each of its pages is faulted in again."""
 
-_WIDTHS = {
-    "float64": 8,
-    "int64": 8,
-    "complex64": 8,
-    "bfloat16": 2,
-    "float16": 2,
-    "int16": 2,
-    "bool": 1,
-    "uint8": 1,
-    "int8": 1,
-}
 _SAME = {"addmm": "mm", "mv": "mm", "dot": "mm", "baddbmm": "bmm"}
 """Operators that are computed by the code of another."""
 
@@ -96,7 +86,7 @@ def paged(call: OpCall) -> int:
 def nbytes(ref: TensorRef) -> int:
     """Bytes that a view covers; what is repeated by a stride of 0 counts once."""
     elements = prod(n for n, stride in zip(ref.shape, ref.stride, strict=True) if stride or n == 0)
-    return elements * _WIDTHS.get(ref.dtype, 4)
+    return elements * width(ref.dtype)
 
 
 def layer_kind(channels: int, kernel: Iterable[int], strides: Iterable[int], positions: int, groups: int) -> str:

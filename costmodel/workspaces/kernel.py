@@ -7,21 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
-from costmodel.tracing.record import OpCall, TensorRef
-
-WIDTHS = {
-    "float64": 8,
-    "int64": 8,
-    "float32": 4,
-    "int32": 4,
-    "bfloat16": 2,
-    "float16": 2,
-    "int16": 2,
-    "int8": 1,
-    "uint8": 1,
-    "bool": 1,
-}
-"""Bytes of an element."""
+from costmodel.tracing.record import OpCall, TensorRef, width
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +68,7 @@ def ends(held: Iterable[Step]) -> Iterator[Step]:
 
 def size(ref: TensorRef) -> int:
     """Return the bytes that a tensor takes when its elements lie side by side."""
-    return prod(ref.shape) * WIDTHS[ref.dtype]
+    return prod(ref.shape) * width(ref.dtype)
 
 
 def contiguous(ref: TensorRef) -> bool:

@@ -35,7 +35,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(tmp_path))
     rates = {kind: Rates(1e-5, 1e-11, 1e-10) for kind in NEEDED}
     identity = store.identity(torch.get_num_threads())
-    found = Host(identity, rates, 1e-9, dict.fromkeys(("forward", "backward", "optimizer"), 0.0), Error(3, 0.1, 0.2))
+    found = Host(
+        identity, rates, 1e-9, dict.fromkeys(("forward", "backward", "optimizer"), 0.0), error=Error(3, 0.1, 0.2)
+    )
     store.store(found)
     return found
 
