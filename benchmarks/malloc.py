@@ -9,14 +9,13 @@ import argparse
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from costmodel.files import write_whole
 from costmodel.tables import Row, Table, show
-from validate.process import SETTINGS
+from validate.process import SETTINGS, environment
 
 CELLS = (("mobilenet_v2", "fft", 4), ("mobilenet_v2", "lora", 4), ("resnet18", "galore", 4))
 ROUNDS = 2
@@ -34,9 +33,8 @@ print(clock.measure(spec.setup, spec.at)["time.step"])
 def seconds(model: str, method: str, batch: int, variables: dict[str, str]) -> float:
     point = {"N": batch, "H": 224, "W": 224} | ({"r": 4} if method in ("lora", "galore") else {})
     cell = json.dumps({"model": model, "method": method, "point": point})
-    environment = {**os.environ, **variables, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(  # noqa: S603  # our own interpreter
-        [sys.executable, "-c", CHILD, cell], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", CHILD, cell], env=environment(variables), capture_output=True, text=True, check=True
     )
     return float(done.stdout.splitlines()[-1])
 

@@ -15,5 +15,5 @@ def is_program() -> bool:
     return as_module or os.path.splitext(os.path.basename(sys.argv[0]))[0] == "costmodel"
 
 
-if is_program():
+if is_program() and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

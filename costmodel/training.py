@@ -91,3 +91,17 @@ def plain_optimizer(model: nn.Module, name: str) -> Optimizer:
     kind, arguments = OPTIMIZERS[name]
     made: Optimizer = getattr(torch.optim, kind)([p for p in model.parameters() if p.requires_grad], **arguments)
     return made
+
+
+def require_float32(training: Training, what: str) -> None:
+    """Refuse other precisions, for whose kernels there are neither workspaces nor rates.
+
+    Args:
+        training: what is asked for.
+        what: is estimated, with its verb: ``a process is``.
+
+    Raises:
+        InputError: for a precision other than float32 anywhere in the step.
+    """
+    if training.dtype != "float32" or training.autocast:
+        raise InputError(f"{what} estimated for float32 only, without --dtype and --autocast")

@@ -12,6 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 from costmodel.contract import Point
 from costmodel.derive import Tracer
 from costmodel.setup import Setup
+from costmodel.training import require_float32
 from costmodel.workspaces import Host, allocator_peak
 from validate.step import run
 
@@ -74,6 +75,7 @@ def measure(setup: Setup, point: Point) -> dict[str, int]:
 
 def predict(setup: Setup, point: Point) -> dict[str, int]:
     """Return the peak of the tensors and of what the kernels make for themselves, from a trace on shapes."""
+    require_float32(setup.training, "what kernels allocate is")
     return {"allocator.peak": allocator_peak(Tracer(setup).at(point), this_host()).nbytes}
 
 

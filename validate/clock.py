@@ -8,6 +8,7 @@ from costmodel.contract import Point
 from costmodel.seconds.host import Host
 from costmodel.setup import Setup
 from costmodel.tracing.step import record_step
+from costmodel.training import require_float32
 from validate.stopwatch import Bench, Stopwatch, threads
 
 ROUNDS = (3, 12)
@@ -44,6 +45,7 @@ def predict(setup: Setup, point: Point, *, number: int = 1) -> dict[str, float]:
     """Estimate the same from a trace; where this host is not calibrated yet, that is done first, for a minute or so."""
     from validate.calibrate import calibrated
 
+    require_float32(setup.training, "a step's time is")
     return estimate(calibrated(number), setup, point)
 
 

@@ -11,6 +11,9 @@ from costmodel.compat import careful_imports
 from costmodel.errors import CostModelError, InputError
 
 PROCESS = Path("/proc/self")
+REFUSED = 2
+"""Exit status where the cell, or the system, cannot be measured at all."""
+
 RESET_PEAK = "5"
 """What tells Linux to forget the high-water mark so far (``man 5 proc``, clear_refs)."""
 
@@ -56,4 +59,5 @@ if __name__ == "__main__":
     try:
         main()
     except CostModelError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(REFUSED)

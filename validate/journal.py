@@ -151,4 +151,4 @@ def _whole(record: Record) -> bool:
 
 
 def _are_numbers(values: object) -> bool:
-    return isinstance(values, dict) and {*map(type, values.values())} <= {int, float}
+    return isinstance(values, dict) and bool(values) and {*map(type, values.values())} <= {int, float}

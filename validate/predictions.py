@@ -30,12 +30,15 @@ class Prediction:
     error: CostModelError | None = None
 
 
-def predictions(planned: Iterable[CellSpec], limit: int) -> Iterator[tuple[CellSpec, Prediction]]:
+def predictions(
+    planned: Iterable[CellSpec], limit: int, stored: Mapping[str, Mapping[str, Number]] | None = None
+) -> Iterator[tuple[CellSpec, Prediction]]:
     """Yield each cell with its prediction.
 
     Args:
         planned: the cells; neighbours share their formulas.
         limit: bytes of tensors above which only the peak is predicted.
+        stored: estimates to take instead of this machine's, by cell: those of the machine that measured it.
     """
     source: Source | None = None
     for spec in planned:
@@ -49,6 +52,10 @@ def predictions(planned: Iterable[CellSpec], limit: int) -> Iterator[tuple[CellS
             continue
         if spec.depth == OPERATORS or exact[PEAK] > limit:
             yield spec, Prediction(exact, exact[PEAK])
+            continue
+        if stored is not None:  # of the machine that measured it
+            known = stored.get(spec.key)
+            yield spec, Prediction(known, exact[PEAK], None if known else CostModelError("its record has none"))
             continue
         try:
             yield spec, Prediction(DEPTHS[spec.depth].predict(setup, spec.at), exact[PEAK])

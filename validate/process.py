@@ -12,7 +12,9 @@ from costmodel.derive import Tracer
 from costmodel.errors import InputError
 from costmodel.resident import resident
 from costmodel.setup import Setup
+from costmodel.training import require_float32
 from validate.allocator import this_host
+from validate.highwater import REFUSED
 from validate.measure import CellSpec
 
 SETTINGS = {"controlled": {"MALLOC_MMAP_THRESHOLD_": "65536"}, "default": {}}
@@ -30,23 +32,31 @@ def measure_cell(spec: CellSpec) -> dict[str, int]:
         what the process held when it had imported its libraries and before it built the model.
 
     Raises:
-        InputError: where the system does not say how much memory a process holds, or the step fails.
+        InputError: where the system does not say how much memory a process holds, or the cell is refused.
+        RuntimeError: where the process fails, or is killed.
     """
     return {f"process.{name}": _rise(spec, variables) for name, variables in SETTINGS.items()}
 
 
-def _rise(spec: CellSpec, variables: dict[str, str]) -> int:
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a process that is measured: one thread, and of allocator settings only these."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(MALLOC)}
-    environment = {**inherited, **variables, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return {**inherited, **variables, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def _rise(spec: CellSpec, variables: dict[str, str]) -> int:
     command = [sys.executable, "-m", "validate.highwater", spec.key]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    done = subprocess.run(command, env=environment(variables), capture_output=True, text=True, check=False)  # noqa: S603  # our own
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"the process of {spec.model} {spec.method} ended with status {done.returncode}: {last}")
+        if done.returncode == REFUSED:
+            raise InputError(last)
+        raise RuntimeError(f"the process of {spec.model} {spec.method} ended with status {done.returncode}: {last}")
     return int(json.loads(done.stdout.splitlines()[-1]))
 
 
 def predict(setup: Setup, point: Point) -> dict[str, int]:
     """Estimate both from a trace on shapes; see `costmodel.resident`."""
+    require_float32(setup.training, "a process is")
     found = resident(Tracer(setup).at(point), this_host())
     return {"process.controlled": found.controlled, "process.default": found.default}

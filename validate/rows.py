@@ -195,6 +195,10 @@ def row_of(spec: CellSpec, prediction: Prediction, record: Record | None, limit:
         return Row(spec, f"{REFUSED}: {error}" if refused else f"failed: no estimate: {error}", None, measured, seconds)
     assert record is not None
     assert predicted is not None
+    if measured is not None and (missing := measured.keys() - predicted.keys()):
+        return Row(
+            spec, f"failed: its record has {', '.join(sorted(missing))}, which is not predicted", None, None, None
+        )
     if measured is None:
         return Row(spec, f"failed: {record.get('failed') or record['refused']}", predicted, None, None)
     row = Row(spec, EQUAL, predicted, measured, seconds)

@@ -60,16 +60,17 @@ def validate_suite(
     journal = journal_of(plan, folder)
     predicted: dict[str, Prediction] = {}
     records: dict[str, Record] = {}
+    known = journal.load(failed=True) if execute is None else {}
+    stored = {key: record.get("predicted", {}) for key, record in known.items()} if execute is None else None
 
     def predicting() -> Iterator[CellSpec]:
-        for spec, prediction in predictions(plan.cells, limit):
+        for spec, prediction in predictions(plan.cells, limit, stored):
             predicted[spec.key] = prediction
             if _worth_running(spec, prediction, limit):
                 say(f"{spec.model} {spec.method}", len(records), len(plan.cells))
                 yield spec
 
     if execute is None:
-        known = journal.load(failed=True)
         records = {spec.key: known[spec.key] for spec in predicting() if spec.key in known}
     else:
         with journal.taken():

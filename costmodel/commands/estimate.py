@@ -9,10 +9,9 @@ import typer
 from costmodel.api import answer
 from costmodel.arguments import AsJson, CellArguments, takes_cell
 from costmodel.console import print_json, progress, working
-from costmodel.errors import InputError
 from costmodel.request import numbers_only
 from costmodel.source import Source
-from costmodel.training import Training
+from costmodel.training import require_float32
 
 if TYPE_CHECKING:
     from costmodel.contract import Point
@@ -58,9 +57,7 @@ def estimate(
 
 def _checked(setup: Setup, asked: Request, process: bool) -> Point:
     """Refuse what cannot be estimated for a process or a clock, before anything is worked out."""
-    if setup.training.dtype != Training().dtype or setup.training.autocast:
-        option = "--process" if process else "--calibrate"
-        raise InputError(f"{option}: estimated for float32 only, without --dtype and --autocast")
+    require_float32(setup.training, "--process is" if process else "--calibrate is")
     return numbers_only(asked, "a process and its seconds are estimated at one point")
 
 
@@ -68,9 +65,9 @@ def _resident(setup: Setup, point: Point) -> ResidentEstimate:
     """Estimate what a process of its own would hold, on one thread."""
     from costmodel.resident import resident
     from costmodel.tracing.step import record_step
-    from costmodel.workspaces import Host
+    from validate.allocator import this_host
 
-    return resident(record_step(setup, point), Host())
+    return resident(record_step(setup, point), this_host())
 
 
 def _time(setup: Setup, point: Point, again: bool) -> Seconds:

@@ -31,7 +31,7 @@ def report(
     to be left out.
     """
     from validate.claims.verdict import VERDICTS
-    from validate.report import measure_all, read, write
+    from validate.report import depth_part, measure_all, read, write
     from validate.report.numbers import faults
     from validate.report.pages import judgements
 
@@ -45,7 +45,10 @@ def report(
     rows = tuple(Row((name, str(verdicts.count(name)))) for name in VERDICTS.values() if verdicts)
     left_out = {name: result["left_out"] for name, result in made["sections"].items() if "left_out" in result}
     wrong = faults(made["sections"].get("claims", {}).get("data") or {"cells": ()})
+    for result in made["sections"].values():
+        if "rows" in result.get("data", {}):
+            wrong += depth_part.faults(result["data"])
     told = [Line(f"left out: {name}: {reason}") for name, reason in left_out.items()]
-    told += [Line(f"not equal: {fault}") for fault in wrong]
+    told += [Line(f"wrong: {fault}") for fault in wrong]
     show([*([Table(("claims", ""), rows)] if rows else []), *told, *(Line(f"wrote {path}") for path in files)])
     raise typer.Exit(1 if left_out or wrong else 0)

@@ -90,7 +90,8 @@ def validate(
         str | None,
         typer.Option(
             help="What the step is watched by: operators (every tensor and FLOP), allocator (bytes really allocated), "
-            "process (resident memory), time (seconds); the last two are estimates.  [default: operators]",
+            "cuda (the same on a GPU), process (resident memory), time (seconds); all but the first are compared with "
+            "estimates.  [default: operators]",
             show_default=False,
         ),
     ] = None,
@@ -129,8 +130,8 @@ def validate(
 ) -> None:
     """Run the real step and print predicted, measured and difference for every number.
 
-    Exit status 0 when all are equal, 1 when any differs. An estimate (--depth process or time) has no "equal": its
-    relative error is shown, and the status is 0 when it was measured.
+    Exit status 0 when all are equal, 1 when any differs. An estimate (every --depth but operators) has no "equal":
+    its relative error is shown, and the status is 0 when it was measured.
     """
     from validate.depths import OPERATORS, depth_named
 

@@ -11,8 +11,11 @@ from typing import Any
 
 import platformdirs
 
+from costmodel.checksum import canonical, checksum
 from costmodel.files import write_whole
 from costmodel.seconds.host import Host
+
+SEAL = "crc32"
 
 
 def identity(threads: int) -> dict[str, Any]:
@@ -38,7 +41,10 @@ def path_of(identity: dict[str, Any]) -> Path:
 def load(identity: dict[str, Any]) -> Host | None:
     """Return what is stored of a host; ``None`` where there is nothing, or a file that is broken or of another host."""
     try:
-        found = Host.from_dict(json.loads(path_of(identity).read_text(encoding="utf-8")))
+        data = json.loads(path_of(identity).read_text(encoding="utf-8"))
+        if data.pop(SEAL) != checksum(canonical(data)):
+            return None
+        found = Host.from_dict(data)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return found if found.identity == identity else None
@@ -48,7 +54,8 @@ def store(host: Host) -> Path | None:
     """Write a host whole or not at all; where the folder cannot be written, return ``None``: it is measured again."""
     path = path_of(dict(host.identity))
     try:
-        write_whole(path, json.dumps(host.to_dict(), indent=1) + "\n")
+        data = host.to_dict()
+        write_whole(path, json.dumps({SEAL: checksum(canonical(data)), **data}, indent=1) + "\n")
     except OSError:
         return None
     return path
@@ -61,6 +68,6 @@ def _processor() -> str:
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return value.strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         pass
     return platform.processor() or platform.machine()

@@ -111,7 +111,7 @@ def write(report: Report, folder: Path) -> list[Path]:
             write_whole(folder / DRAWINGS / f"{picture.name}.svg", drawing.alone(picture.svg))
         for path, text in pages.items():
             write_whole(path, text)
-    if all("data" in result for result in report["sections"].values()):
+    if all("data" in report["sections"].get(name, {}) for name in SECTIONS):
         rmtree(folder / JOURNAL, ignore_errors=True)
     return list(pages)
 
@@ -127,8 +127,12 @@ def read(path: Path) -> Report:
         fits = report["schema"] == SCHEMA
     except OSError as error:
         raise InputError(f"report {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"report {path}: expected the report.json of an earlier report") from error
     if not fits:
         raise InputError(f"report {path}: expected schema {SCHEMA}, got {report['schema']}")
+    try:
+        document(report)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"report {path}: damaged, its pages cannot be made: {error!r}") from error
     return report

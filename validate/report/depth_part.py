@@ -11,7 +11,7 @@ from costmodel.errors import InputError
 from costmodel.units import size
 from validate.depths import DEPTHS
 from validate.report.context import Context
-from validate.report.document import Block, Grid, Prose
+from validate.report.document import Block, Grid, Items, Prose
 from validate.rows import Row
 from validate.suite import cells
 
@@ -82,6 +82,17 @@ def blocks(depth: str, data: Mapping[str, Any]) -> Iterator[Block]:
         rows = [(*cells, row["verdict"].split(":")[0]) for cells, row in zip(rows, data["rows"], strict=True)]
     caption = f"Every cell, {' '.join(shared)}" if shared else "Every cell"
     yield Grid(caption, tuple(columns), tuple(rows), numeric, marks=LOOKS)
+    if failed := faults(data):
+        yield Items(tuple(failed))
+
+
+def faults(data: Mapping[str, Any]) -> list[str]:
+    """Name every cell that was to be measured and was not, with the reason."""
+    return [
+        f"{row['cell']} {row['point']}: {row['verdict']}"
+        for row in data["rows"]
+        if row["verdict"].split(":")[0] in ("failed", "missing", "not run")
+    ]
 
 
 def _cells(depth: str, row: Mapping[str, Any], quantities: list[str], shared: list[str]) -> Iterator[str]:
