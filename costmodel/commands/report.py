@@ -31,7 +31,7 @@ def report(
     to be left out.
     """
     from validate.claims.verdict import VERDICTS
-    from validate.report import depth_part, measure_all, read, write
+    from validate.report import depth_part, finish, measure_all, read, write
     from validate.report.numbers import faults
     from validate.report.pages import judgements
 
@@ -41,6 +41,8 @@ def report(
         with progress() as say:
             made = measure_all(output, jobs, say, section or ())
     files = write(made, output)
+    if numbers is None:
+        finish(made, output)
     verdicts = [one.verdict for one in judgements(made)]
     rows = tuple(Row((name, str(verdicts.count(name)))) for name in VERDICTS.values() if verdicts)
     left_out = {name: result["left_out"] for name, result in made["sections"].items() if "left_out" in result}

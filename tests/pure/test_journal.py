@@ -47,7 +47,7 @@ def test_cut_off_at_any_byte_it_has_the_whole_lines(tmp_path: Path) -> None:
         journal = Journal(path, VERSIONS)
         complete = sum(cut >= sum(lengths[: n + 1]) - 1 for n in range(len(lengths)))  # the newline may be missing
         assert len(journal.load()) == complete
-        journal.append({"cell": "next", "measured": {}})
+        journal.append({"cell": "next", "measured": {"n": 1}})
         assert len(journal.load()) == complete + 1
 
 
@@ -80,9 +80,10 @@ def test_what_the_journal_has_is_not_measured_again(tmp_path: Path) -> None:
         '{"versions": {"torch": "1"}}\n',
         '{"cell": "a", "versions": {"torch": "1"}}\n',
         '{"cell": 1, "versions": {"torch": "1"}, "measured": {}}\n',
-        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}, "crc33": "00000000"}\n',
-        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}, "crc32": "00000000"}\n',
-        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}, "crc32": null}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {}}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {"n": 1}, "crc33": "00000000"}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {"n": 1}, "crc32": "00000000"}\n',
+        '{"cell": "a", "versions": {"torch": "1"}, "measured": {"n": 1}, "crc32": null}\n',
         "[" * 200_000 + "\n",
     ],
 )
@@ -126,7 +127,7 @@ def test_a_journal_that_a_run_writes_is_in_use(tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
     journal = filled(tmp_path / "journal")
     with journal.taken():
-        journal.append({"cell": "next", "measured": {}})
+        journal.append({"cell": "next", "measured": {"n": 1}})
         with pytest.raises(InputError, match="is in use: another run writes journal"), journal.taken():
             pass
         with Journal(tmp_path / "other", VERSIONS).taken():
@@ -188,7 +189,7 @@ def test_the_executor_is_closed_when_nobody_asks_on(tmp_path: Path) -> None:
     def execute(cells: Iterable[CellSpec]) -> Iterator[tuple[CellSpec, Answer]]:
         try:
             for spec in cells:
-                yield spec, {"measured": {}}
+                yield spec, {"measured": {"n": 1}}
         finally:
             closed.append(True)
 

@@ -339,7 +339,8 @@ def test_an_exact_depth_shows_what_is_equal(monkeypatch: pytest.MonkeyPatch) -> 
         "errors": {},
         "summary": "1 equal, 1 differs, 1 failed",
     }
-    _, grid = depth_part.blocks("allocator", data)
+    _, grid, failed = depth_part.blocks("allocator", data)
+    assert failed == Items(("resnet18 fft N=1: failed: killed",))
     assert isinstance(grid, Grid)
     assert grid.columns == ("cell", "peak, predicted", "measured", "verdict")
     assert [row[1:] for row in grid.rows] == [

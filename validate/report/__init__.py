@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from validate.report.build import measure_all, read, write
+from validate.report.build import finish, measure_all, read, write
 
-__all__ = ["measure_all", "read", "write"]
+__all__ = ["finish", "measure_all", "read", "write"]

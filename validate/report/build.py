@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
 from time import perf_counter
 from typing import Any
 
@@ -92,7 +91,7 @@ def _measured(section: Section, context: Context) -> dict[str, Any]:
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write the pages, the drawings and the numbers; the journal of a report without a gap is removed.
+    """Write the pages, the drawings and the numbers.
 
     Returns:
         The page, its twin and the numbers.
@@ -111,9 +110,17 @@ def write(report: Report, folder: Path) -> list[Path]:
             write_whole(folder / DRAWINGS / f"{picture.name}.svg", drawing.alone(picture.svg))
         for path, text in pages.items():
             write_whole(path, text)
-    if all("data" in report["sections"].get(name, {}) for name in SECTIONS):
-        rmtree(folder / JOURNAL, ignore_errors=True)
     return list(pages)
+
+
+def finish(report: Report, folder: Path) -> None:
+    """Remove the journals of a report's sections, if it is without a gap; those of other sections stay."""
+    if all("data" in result for result in report["sections"].values()):
+        for name in report["sections"]:
+            for ending in ("json", "jsonl"):
+                (folder / JOURNAL / f"{name}.{ending}").unlink(missing_ok=True)
+        with suppress(OSError):  # others are left
+            (folder / JOURNAL).rmdir()
 
 
 def read(path: Path) -> Report:
