@@ -82,7 +82,7 @@ def test_estimate_with_its_process(capsys: pytest.CaptureFixture[str]) -> None:
     assert "MALLOC_MMAP_THRESHOLD_=65536" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("line", "why"), [("--batch N", "a number"), ("--dtype bfloat16", "float32 only")])
+@pytest.mark.parametrize(("line", "why"), [("--batch N", "a positive integer"), ("--dtype bfloat16", "float32 only")])
 def test_what_has_no_process(line: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", "resnet18", "--process", *line.split()]) == 2
     out, err = capsys.readouterr()
