@@ -39,9 +39,9 @@ def main() -> None:
     memory("VmHWM")  # before anything is imported: a system without it is told so at once
     with careful_imports():
         import galore_torch  # noqa: F401  # part of the baseline
-        import peft  # noqa: F401
+        import peft  # noqa: F401  # part of the baseline
         import torch
-        import torchvision  # noqa: F401
+        import torchvision  # noqa: F401  # part of the baseline
 
         from validate.measure import CellSpec
         from validate.step import run

@@ -92,7 +92,7 @@ class Host:
         """Add up operator calls by phase."""
         seconds: Counter[str] = Counter()
         for call in calls:
-            seconds[call.phase] += max(0.0, self.operator(call) + self.between[call.phase])  # type: ignore[assignment]
+            seconds[call.phase] += max(0.0, self.operator(call) + self.between[call.phase])  # type: ignore[assignment]  # a Counter of floats
         by_phase = {phase: self.whole[phase] * float(seconds[phase]) for phase in STEP_PHASES}
         return by_phase | {"step": sum(by_phase.values())}
 

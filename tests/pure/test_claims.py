@@ -85,7 +85,7 @@ FAKE = Evidence(SMALL, SMALL)
 
 
 def reading(measure: str, what: str, **more: object) -> Reading:
-    return Reading(measure, Operand(what, "lora"), Operand(what, "fft"), ("resnet18",), **more)  # type: ignore[arg-type]
+    return Reading(measure, Operand(what, "lora"), Operand(what, "fft"), ("resnet18",), **more)  # type: ignore[arg-type]  # fields by name
 
 
 @pytest.mark.parametrize(
