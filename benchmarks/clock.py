@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 
 from costmodel.files import write_whole
-from costmodel.tables import Line, show
-from validate.calibrate import calibrate, calibrated
-from validate.timings import CELLS, measured, summary, to_csv
+from costmodel.terminal.tables import Line, show
+from validate.host.calibrate import calibrate, calibrated
+from validate.host.timings import CELLS, measured, summary, to_csv
 
 
 def main() -> None:

@@ -30,16 +30,15 @@ from rich.table import Table
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from costmodel.api import setup_of
+from costmodel.cell.request import request
+from costmodel.cell.setup import Setup, setup_of
 from costmodel.contract import SHORT_RANKS, Point
-from costmodel.derive import Tracer, derive
 from costmodel.methods import PAPER
-from costmodel.protocol import adapted_model, batch, optimizer_of, two_steps
-from costmodel.request import request
-from costmodel.setup import Setup
-from costmodel.source import Source
+from costmodel.sources.derive import Tracer, derive
+from costmodel.sources.source import Source
+from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, two_steps
 from costmodel.tracing.step import make_fake
-from validate.instruments import SecondOpinion
+from validate.step.instruments import SecondOpinion
 
 
 def seconds(work: Callable[[], Any]) -> float:

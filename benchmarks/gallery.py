@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from costmodel.cli import main as command_line
+from costmodel.terminal.cli import main as command_line
 from costmodel.units import size, work
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "resnet18")
@@ -201,10 +201,10 @@ def peak_over_resolution(swept: Any) -> str:
 
 
 def trade_off(sized: Any) -> str:
-    from costmodel.api import setup_of
-    from costmodel.request import request
-    from costmodel.source import Source
-    from costmodel.tradeoff import frontier
+    from costmodel.cell.request import request
+    from costmodel.cell.setup import setup_of
+    from costmodel.questions.tradeoff import frontier
+    from costmodel.sources.source import Source
 
     (answer,) = sized["answers"]
     fits = answer["methods"]

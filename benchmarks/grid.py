@@ -14,13 +14,13 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from costmodel import frames
-from costmodel.api import setup_of
-from costmodel.chunks import COLUMNS, Chunk, Grid, grid_of, sweep
+from costmodel.cell.request import request
+from costmodel.cell.setup import setup_of
 from costmodel.methods import PAPER
-from costmodel.request import request
-from costmodel.source import Source
-from costmodel.tables import Line, Row, Table, show
+from costmodel.questions import frames
+from costmodel.questions.sweep import COLUMNS, Chunk, Grid, grid_of, sweep
+from costmodel.sources.source import Source
+from costmodel.terminal.tables import Line, Row, Table, show
 
 SIZES = {"batch": range(1, 33), "height": range(97, 353, 4), "width": range(97, 353, 4)}
 ONE_BY_ONE = 2000

@@ -13,11 +13,11 @@ import json
 from pathlib import Path
 
 from costmodel.files import write_whole
-from costmodel.plots import save
-from costmodel.tables import show
-from validate.kernels import study
-from validate.kernels_figure import figure
-from validate.kernels_table import blocks
+from costmodel.output.plots import save
+from costmodel.terminal.tables import show
+from validate.host.kernels import study
+from validate.host.kernels_figure import figure
+from validate.host.kernels_table import blocks
 
 
 def main() -> None:

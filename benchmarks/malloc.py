@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from costmodel.files import write_whole
-from costmodel.tables import Row, Table, show
-from validate.process import SETTINGS, environment
+from costmodel.terminal.tables import Row, Table, show
+from validate.depths.process import SETTINGS, environment
 
 CELLS = (("mobilenet_v2", "fft", 4), ("mobilenet_v2", "lora", 4), ("resnet18", "galore", 4))
 ROUNDS = 2
@@ -23,8 +23,8 @@ CHILD = """
 import json, sys
 from costmodel.compat import careful_imports
 with careful_imports():
-    from validate import clock
-from validate.measure import CellSpec
+    from validate.depths import clock
+from validate.cell import CellSpec
 spec = CellSpec(**json.loads(sys.argv[1]))
 print(clock.measure(spec.setup, spec.at)["time.step"])
 """

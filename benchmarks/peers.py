@@ -75,7 +75,7 @@ def by_name(spec: Any) -> Given:
 
 def real_model(spec: Any) -> Given:
     """The adapted module in train mode and a batch, real tensors on the CPU."""
-    from costmodel.protocol import adapted_model, batch, some_tensor
+    from costmodel.tracing.protocol import adapted_model, batch, some_tensor
 
     model = adapted_model(spec.setup, spec.at, "cpu")
     return Given(model=model, x=batch(spec.setup, spec.at, some_tensor).positional[0])
@@ -86,7 +86,7 @@ def fake_model(spec: Any) -> Given:
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from costmodel.protocol import adapted_model, batch, optimizer_of
+    from costmodel.tracing.protocol import adapted_model, batch, optimizer_of
     from costmodel.tracing.step import make_fake
 
     model = adapted_model(spec.setup, spec.at, "meta")
@@ -98,8 +98,8 @@ def fake_model(spec: Any) -> Given:
 
 
 def real_step(given: Given) -> Numbers:
-    """`validate.measure.measure`: both steps for real, under the instruments of `costmodel validate`."""
-    from validate.measure import measure
+    """`validate.depths.operators.measure`: both steps for real, under the instruments of `costmodel validate`."""
+    from validate.depths.operators import measure
 
     measured = measure(given.spec.setup, given.spec.at)
     flops = {phase: measured[f"kind.matmul.{phase}"] for phase in ("forward", "backward")}
@@ -144,8 +144,8 @@ def mem_tracker(given: Given) -> Numbers:
 
 
 def guarded_mem_tracker(given: Given) -> Numbers:
-    """The same through `validate.instruments.SecondOpinion`, a subclass that hooks trainable parameters only."""
-    from validate.instruments import SecondOpinion
+    """The same through `validate.step.instruments.SecondOpinion`, a subclass that hooks trainable parameters only."""
+    from validate.step.instruments import SecondOpinion
 
     return tracked(given, SecondOpinion())
 
@@ -153,7 +153,7 @@ def guarded_mem_tracker(given: Given) -> Numbers:
 def tracked(given: Given, tracker: Any) -> Numbers:
     from torch.distributed._tools.mem_tracker import _MemRefType
 
-    from costmodel.protocol import two_steps
+    from costmodel.tracing.protocol import two_steps
 
     def begins(_: int, phase: str) -> None:
         if phase == "forward":
@@ -247,8 +247,8 @@ OUTPUTS = {"peak": "parameters, outputs twice", "groups": "these two", "adapted"
 ADAM = {"peak": "4 x parameters", "groups": "weights, gradients, Adam's state", "adapted": "takes all for trained"}
 TRACKER_IMPORTS = "torch torch.distributed._tools.mem_tracker"
 TOOLS = (
-    Tool(REAL, "peft", "torch validate.step validate.instruments", by_name, real_step, STEP),
-    Tool("costmodel, from nothing", "", "costmodel.api costmodel.derive", by_name, derived, OURS),
+    Tool(REAL, "peft", "torch validate.step.run validate.step.instruments", by_name, real_step, STEP),
+    Tool("costmodel, from nothing", "", "costmodel.api costmodel.sources.derive", by_name, derived, OURS),
     Tool("costmodel, formula known", "", "costmodel.api", by_name, known, OURS),
     Tool("torch FlopCounterMode", "", "torch torch.utils.flop_counter", fake_model, flop_counter_mode, COUNTER),
     Tool("torch MemTracker", "", TRACKER_IMPORTS, fake_model, mem_tracker, TRACKER | {"adapted": "fails"}),
@@ -264,7 +264,7 @@ TOOLS = (
 
 def cells() -> dict[tuple[str, str], Any]:
     """The paper's cells, by model and method."""
-    from validate import suite
+    from validate.suites import suite
 
     return {(spec.model, spec.method): spec for spec in suite.cells("paper")}
 
@@ -311,7 +311,7 @@ def import_seconds(place: int) -> float | None:
 def in_new_process(start: str, work: Callable[..., Any], *given: Any) -> Any:
     context = get_context(start)
     if start == "forkserver":
-        context.set_forkserver_preload(["validate.preload"])  # torch, torchvision, peft: what every cell needs
+        context.set_forkserver_preload(["validate.workers.preload"])  # torch, torchvision, peft: what every cell needs
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(work, *given).result()
 
@@ -321,7 +321,7 @@ def run(asked: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     from rich.console import Console
     from rich.progress import track
 
-    from costmodel.versions import installed
+    from costmodel.sources.versions import installed
 
     console = Console(stderr=True)
     jobs = [(place, cell) for cell in asked for place in range(len(TOOLS))]

@@ -1,4 +1,4 @@
-"""Fit the constants of the process estimate (``costmodel/resident.py``) to measured processes, or judge them.
+"""Fit the constants of the process estimate (``costmodel/machine/resident.py``) to measured processes, or judge them.
 
     python benchmarks/process.py --fit            measures 30 cells of three models, writes specs/process.json
     python benchmarks/process.py --judge FILE     writes the errors of a suite's CSV, on other models, beside them
@@ -24,15 +24,14 @@ with careful_imports():
     import torch
 from scipy.optimize import nnls
 
-from costmodel.derive import Tracer
 from costmodel.files import write_whole
+from costmodel.machine.resident import CONSTANTS, FEATURES, features
+from costmodel.machine.workspaces import allocator_peak, this_host
 from costmodel.methods import METHODS, PAPER
-from costmodel.resident import CONSTANTS, FEATURES, features
-from costmodel.versions import installed
-from costmodel.workspaces import allocator_peak
-from validate.allocator import this_host
-from validate.measure import CellSpec
-from validate.process import measure_cell
+from costmodel.sources.derive import Tracer
+from costmodel.sources.versions import installed
+from validate.cell import CellSpec
+from validate.depths.process import measure_cell
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "resnet18")
 BATCHES = (2, 16)

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.attacks import caches, interrupts, lines, outputs
 from benchmarks.attacks.outcome import TIMEOUT, Try
 from costmodel.files import write_whole
-from costmodel.tables import Row, Table, show
+from costmodel.terminal.tables import Row, Table, show
 
 ATTACKS: dict[str, tuple[Callable[[int, int], Iterator[Try]], float]] = {
     "lines": (lines.attack, 1),

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from time import perf_counter
 
-from costmodel.tables import Row, Table, show
+from costmodel.terminal.tables import Row, Table, show
 
 ESTIMATE = "estimate mobilenet_v2 --method lora --rank 4"
 COMMANDS = (
@@ -28,9 +28,9 @@ COMMANDS = (
 REAL_STEP = """
 from time import perf_counter
 import torch
-from costmodel.api import setup_of
+from costmodel.cell.setup import setup_of
 from costmodel.contract import Point
-from costmodel.protocol import adapted_model, batch, optimizer_of, two_steps
+from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, two_steps
 setup, point = setup_of("mobilenet_v2", "lora"), Point()
 model = adapted_model(setup, point, "cpu")
 optimizer, given = optimizer_of(model, setup, point), batch(setup, point, torch.empty)

@@ -21,9 +21,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from costmodel.cell.subjects import model_table
 from costmodel.files import write_whole
 from costmodel.methods import PAPER
-from costmodel.subjects import model_table
 
 GIB = 2**30
 
@@ -41,9 +41,9 @@ class Row:
 
 
 def derive_cell(model: str, method: str) -> Row:
-    from costmodel.api import setup_of
-    from costmodel.request import request
-    from costmodel.source import Source
+    from costmodel.cell.request import request
+    from costmodel.cell.setup import setup_of
+    from costmodel.sources.source import Source
 
     start = time.perf_counter()
     setup = setup_of(model, method)

@@ -8,11 +8,11 @@
 import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
 
 # isort: split
-from costmodel.api import Estimate, estimate, methods, models, trace
+from costmodel.api import compare, estimate, methods, models, size, sweep, trace
+from costmodel.cell.training import Training
 from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.methods import Method, Options
-from costmodel.studies import compare, size, sweep
-from costmodel.training import Training
+from costmodel.questions.estimate import Estimate
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,5 @@
 """``python -m costmodel``."""
 
-from costmodel.cli import run
+from costmodel.terminal.cli import run
 
 run()

@@ -1,215 +1,31 @@
-"""The Python API: from a model's name to an `Estimate`."""
+"""The Python API: each question as one function, from a model's name to its answer."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel import subjects
-from costmodel.cells import described
-from costmodel.contract import AXES, CONVENTIONS, DEFAULT_CLASSES, GROUPS, KINDS, PHASES
-from costmodel.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
-from costmodel.inputs import InputSpec
-from costmodel.methods import METHODS, Options, find
-from costmodel.request import Request, numbers_only, positive, request, request_at
-from costmodel.setup import Setup
-from costmodel.source import Source
-from costmodel.training import Training
+from costmodel.cell import ranges, subjects
+from costmodel.cell.inputs import InputSpec
+from costmodel.cell.request import numbers_only, request
+from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.training import Training
+from costmodel.contract import CONVENTIONS, DEFAULT_CLASSES
+from costmodel.errors import InputError, unknown
+from costmodel.methods import METHODS, PAPER, Options, check_rank_allowed
+from costmodel.questions.estimate import Estimate, answer
+from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     import pandas as pd
-    import sympy
     from torch import nn
 
+    from costmodel.questions.compare import Side
+    from costmodel.questions.size import Fit
     from costmodel.tracing.trace import Trace
 
-Tree = Mapping[str, Any]
-"""Nested read-only mappings, laid out as the contract's JSON."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The cost of one fine-tuning step, as numbers where the point is a number and as formulas everywhere.
-
-    Attributes:
-        model: the model's name, aliases resolved.
-        alias: the name asked for, where it was an alias.
-        method: name of the method.
-        optimizer: name of the optimizer.
-        loss: name of the loss.
-        classes: outputs of the head, ``None`` for a module given as an object.
-        point: N, H, W, r; ``None`` where symbolic or without meaning.
-        symbolic: the axes that stay symbolic, with their name in the formulas.
-        flops: ``flops["torch"]["backward"]``; ``arithmetic`` also has ``by_kind``. FLOPs.
-        memory: ``memory["groups"]["act"]``, ``memory["peak"]``, ``memory["sum_of_group_peaks"]``, ``memory["input"]``;
-            bytes.
-        symbols: definition of each named size in the formulas.
-        domain: condition on each axis under which the formulas hold.
-        versions: packages that the numbers were derived with.
-        unknown: operators without an arithmetic rule, with their number of calls; empty when every one has a rule.
-        grouped_convolutions: how many convolutions of the forward pass have groups.
-        overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
-        formula: the closed form itself.
-    """
-
-    model: str
-    alias: str | None
-    method: str
-    optimizer: str
-    loss: str
-    classes: int | None
-    point: Mapping[str, int | None]
-    symbolic: Mapping[str, str]
-    flops: Tree
-    memory: Tree
-    symbols: Mapping[str, str]
-    domain: Mapping[str, str]
-    versions: Mapping[str, str]
-    unknown: Mapping[str, int]
-    grouped_convolutions: int
-    overcounted: bool
-    formula: CostFormula = field(repr=False)
-    _source: Source = field(repr=False, compare=False)
-    _request: Request = field(repr=False, compare=False)
-
-    def at(
-        self,
-        *,
-        N: int | None = None,
-        H: int | None = None,
-        W: int | None = None,
-        S: int | None = None,
-        r: int | None = None,
-        resolution: int | None = None,
-    ) -> Estimate:
-        """Return the same cell at another point; axes left out stay as they are, ``resolution`` is H and W at once.
-
-        Outside the domain of the formulas at hand they are derived again for the region asked for.
-
-        Raises:
-            InputError: as `estimate`.
-        """
-        given = {"N": N, "H": resolution or H, "W": resolution or W, "S": S, "r": r}
-        values = {**self._request.values, **{axis: value for axis, value in given.items() if value is not None}}
-        asked = request_at(self.setup, values)
-        return answer(self._source, asked, self.alias)
-
-    @cached_property
-    def formulas(self) -> Tree:
-        """The closed forms as text, laid out as ``flops`` and ``memory``; with ``arithmetic_matmul``.
-
-        For methods that refresh a projection ``amortised`` too.
-        """
-        return _frozen(_formulas(self.formula, self.setup.method.refreshes))
-
-    @property
-    def setup(self) -> Setup:
-        """Model, method and training that this is an estimate of."""
-        return self._source.setup
-
-    def amortised(self, convention: str = "arithmetic", T: int | None = None) -> Fraction | None:
-        """Return FLOPs of an optimizer step with step 0's extra work spread over ``T`` steps.
-
-        optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic. ``T`` is GaLore's update gap.
-        """
-        first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
-        from fractions import Fraction  # 5 ms that most answers do not need
-
-        spread = T or self.setup.options.update_gap
-        return None if first is None or later is None else later + Fraction(first - later, spread)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the contract's JSON object as plain data."""
-        data: dict[str, Any] = {"schema": "costmodel.estimate/1", **described(self.setup, self.alias)}
-        for name in ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown"):
-            data[name] = _plain(getattr(self, name))
-        data["grouped_convolutions"] = self.grouped_convolutions
-        return data
-
-    def to_json(self, indent: int | None = None) -> str:
-        """Return the contract's JSON object as text."""
-        return json.dumps(self.to_dict(), indent=indent)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each number: ``quantity``, ``part``, ``phase``, ``value``, ``unit``, ``formula``.
-
-        ``value`` has pandas' nullable integer type; it is missing where the point is symbolic.
-        """
-        import pandas as pd
-
-        rows: list[tuple[str, str, str | None, int | None, str, str]] = []
-        for convention in CONVENTIONS:
-            for phase in PHASES:
-                text = self.formulas["flops"][convention][phase]
-                rows.append(("flops", convention, phase, self.flops[convention][phase], "FLOP", text))
-        for kind in KINDS:
-            for phase in PHASES:
-                value = self.flops["arithmetic"]["by_kind"][phase][kind]
-                rows.append(
-                    ("flops", f"arithmetic.{kind}", phase, value, "FLOP", self.formula.text(kind_key(kind, phase)))
-                )
-        for group in GROUPS:
-            rows.append(("memory", group, None, self.memory["groups"][group], "byte", self.formulas["memory"][group]))
-        for total in ("sum_of_group_peaks", "peak"):
-            rows.append(("memory", total, None, self.memory[total], "byte", self.formulas["memory"][total]))
-        rows.append(("memory", "input", None, self.memory["input"], "byte", self.formula.text(INPUT)))
-        frame = pd.DataFrame(rows, columns=["quantity", "part", "phase", "value", "unit", "formula"])
-        return frame.astype({"value": "Int64"})
-
-    @property
-    def sympy(self) -> dict[str, Any]:
-        """The formulas as sympy expressions, laid out as ``formulas``; ``symbols`` holds the named sizes' definitions.
-
-        Symbols are ``sympy.Symbol(name, integer=True, positive=True)``.
-        """
-        import sympy
-
-        names = {*self.symbols, *self.formula.domain.lower, "T"}
-        known: dict[str, Any] = {name: sympy.Symbol(name, integer=True, positive=True) for name in names}
-        known |= {name: getattr(sympy, name) for name in ("floor", "Min", "Max")}
-
-        def parse(value: Any) -> Any:
-            if isinstance(value, Mapping):
-                return {name: parse(item) for name, item in value.items()}
-            expression: sympy.Expr = sympy.parse_expr(value, local_dict=known)
-            return expression
-
-        return {**parse(self.formulas), "symbols": parse(self.symbols)}
-
-
-def _plain(value: Any) -> Any:
-    return {name: _plain(item) for name, item in value.items()} if isinstance(value, Mapping) else value
-
-
-def _frozen(value: dict[str, Any]) -> Tree:
-    return MappingProxyType({name: _frozen(item) if isinstance(item, dict) else item for name, item in value.items()})
-
-
-def setup_of(
-    model: str | nn.Module | Callable[[], nn.Module],
-    method: Any = "fft",
-    *,
-    classes: int = DEFAULT_CLASSES,
-    inputs: str | InputSpec | None = None,
-    aux: bool = False,
-    options: Options | None = None,
-    training: Training | None = None,
-) -> Setup:
-    """Return the cell, without its point, that `estimate` and `validate` speak of.
-
-    Args: as `estimate`.
-
-    Raises:
-        InputError: for bad input.
-    """
-    subject = subjects.find(model, positive("classes", classes), inputs, aux)
-    return Setup(subject, find(method), options or Options(), training or Training())
+Model = Any
+"""A name, a factory or an ``nn.Module``, as `costmodel.estimate` takes it."""
 
 
 def estimate(
@@ -243,7 +59,7 @@ def estimate(
         width: pixels, or a name.
         length: tokens S of a text model, 128 by default, or a name.
         classes: outputs of a named model's head.
-        inputs: what the model takes, images of shape (N, 3, H, W) by default; see `costmodel.inputs.parse`.
+        inputs: what the model takes, images of shape (N, 3, H, W) by default; see `costmodel.cell.inputs.parse`.
         aux: switch the auxiliary classifiers of a named model on.
         options: what the method is told beside its rank.
         training: optimizer, loss, precision, micro-batches, checkpointing.
@@ -312,71 +128,151 @@ def methods() -> dict[str, str]:
     return {method.name: f"{method.trains} ({method.how})" for method in METHODS.values()}
 
 
-def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[], None] = lambda: None) -> Estimate:
-    """Evaluate or bind a cell's formula for a request.
+def compare(
+    models: Model | Sequence[Model],
+    methods: Sequence[Any] = PAPER,
+    *,
+    convention: str = "arithmetic",
+    rank: int | None = None,
+    point: Mapping[str, int] | None = None,
+    **cell: Any,
+) -> list[Side]:
+    """Estimate models with methods at one point, each beside full fine-tuning of the same model.
 
-    Args: as `Source.derivation`, and the alias that the model was asked for by.
+    Args:
+        models: one model, or several.
+        methods: names, peft configurations or `Method` objects; the contract's five by default.
+        convention: how FLOPs are counted.
+        rank: for the methods that have one.
+        point: batch, resolution, height, width, length, as for `costmodel.estimate`.
+        **cell: classes, inputs, options and training, as for `costmodel.estimate`.
+
+    Returns:
+        A side for each cell: its estimate and what it takes of full fine-tuning.
+        `costmodel.questions.compare.to_frame` makes a table of them.
+
+    Raises: as `costmodel.estimate`.
     """
-    derivation = cell.derivation(asked, working)
-    shown = derivation.formula
-    if asked.names:
-        shown = shown.bind({**asked.values})
-        numbers = {key: terms[0].constant if len(terms) == 1 else None for key, terms in shown.quantities.items()}
-    else:
-        numbers = {**shown.evaluate(asked.numbers)}
-    groups = {group: numbers[memory_key(group)] for group in GROUPS}
-    known = [value for value in groups.values() if value is not None]
-    by_kind = {phase: {kind: numbers[kind_key(kind, phase)] for kind in KINDS} for phase in PHASES}
-    flops: dict[str, Any] = {c: {phase: numbers[flops_key(c, phase)] for phase in PHASES} for c in CONVENTIONS}
-    flops["arithmetic"]["by_kind"] = by_kind
-    memory = {
-        "groups": groups,
-        "sum_of_group_peaks": sum(known) if len(known) == len(GROUPS) else None,
-        "peak": numbers[PEAK],
-        "input": numbers[INPUT],
+    from costmodel.questions.compare import side_by_side
+
+    _check_convention(convention)
+    setups = _setups(models, methods, rank, cell)
+    estimates = [answer(Source(setup), request(setup, **_at(setup, rank, point)), None) for setup in setups]
+    return side_by_side(estimates, convention, [place // len(methods) for place in range(len(setups))])
+
+
+def sweep(
+    models: Model | Sequence[Model],
+    methods: Sequence[Any] = PAPER,
+    *,
+    rank: Sequence[int] | None = None,
+    batch: Sequence[int] = (1,),
+    resolution: Sequence[int] | None = None,
+    height: Sequence[int] | None = None,
+    width: Sequence[int] | None = None,
+    length: Sequence[int] | None = None,
+    working: Callable[[str, int, int], None] = lambda *_: None,
+    **cell: Any,
+) -> pd.DataFrame:
+    """Evaluate every combination of sizes for models with methods; ``range(1, 65)`` and lists alike.
+
+    Args:
+        models: one model, or several.
+        methods: as `compare`.
+        rank: for the methods that have one.
+        batch: batch sizes.
+        resolution: heights and widths at once.
+        height: pixels.
+        width: pixels.
+        length: tokens of a text model.
+        working: told what is being worked on, points done and points in all.
+        **cell: as `compare`.
+
+    Returns:
+        One row for each point that has a cost, as `costmodel.questions.frames.SCHEMA` has it: FLOPs and bytes.
+
+    Raises:
+        InputError: for bad input, and where no point has a cost.
+    """
+    from costmodel.questions.frames import frame
+    from costmodel.questions.sweep import Chunk, Refusal, grid_of
+    from costmodel.questions.sweep import sweep as evaluate
+
+    given = {
+        "rank": rank,
+        "batch": batch,
+        "resolution": resolution,
+        "height": height,
+        "width": width,
+        "length": length,
     }
-    setup = cell.setup
-    axes = [axis for axis in AXES if axis != "S" or axis in asked.values]
-    return Estimate(
-        model=setup.subject.name,
-        alias=alias,
-        method=setup.method.name,
-        optimizer=setup.optimizer_name,
-        loss=setup.training.loss,
-        classes=setup.subject.classes,
-        point=MappingProxyType({axis: asked.numbers.get(axis) for axis in axes}),
-        symbolic=MappingProxyType(asked.names),
-        flops=_frozen(flops),
-        memory=_frozen(memory),
-        symbols=MappingProxyType(shown.symbols()),
-        domain=MappingProxyType(shown.domain.describe()),
-        versions=MappingProxyType(cell.versions),
-        unknown=MappingProxyType(dict(derivation.unknown)),
-        grouped_convolutions=derivation.grouped,
-        overcounted=derivation.overcounted,
-        formula=shown,
-        _source=cell,
-        _request=asked,
-    )
+    values = {name: ranges.checked(name, found) for name, found in given.items() if found is not None}
+    setups = _setups(models, methods, rank, cell)
+    asked = {name: ranges.stand_in(name, found) for name, found in values.items()}
+    for setup in setups:
+        request(setup, **_at(setup, asked.get("rank"), asked))
+    grids = [grid_of(Source(setup), values) for setup in setups]
+    found = list(evaluate(grids, working))
+    refusals = [item for item in found if isinstance(item, Refusal)]
+    if len(refusals) == len(found) > 0:
+        raise InputError(refusals[0].reason)
+    return frame([item for item in found if isinstance(item, Chunk)])
 
 
-def _formulas(formula: CostFormula, amortised: bool) -> dict[str, Any]:
-    flops = {c: {phase: formula.text(flops_key(c, phase)) for phase in PHASES} for c in CONVENTIONS}
-    memory = {group: formula.text(memory_key(group)) for group in GROUPS}
-    memory |= {"sum_of_group_peaks": formula.sum_of_group_peaks(), "peak": formula.text(PEAK)}
-    texts: dict[str, Any] = {
-        "flops": flops,
-        "arithmetic_matmul": {phase: formula.text(kind_key("matmul", phase)) for phase in PHASES},
-        "memory": memory,
-    }
-    if amortised:
-        texts["amortised"] = {c: _amortised_text(formula, c) for c in CONVENTIONS}
-    return texts
+def size(
+    models: Model | Sequence[Model],
+    methods: Sequence[Any] = PAPER,
+    *,
+    memory: int | None = None,
+    flops: int | None = None,
+    convention: str = "arithmetic",
+    rank: int | None = None,
+    point: Mapping[str, int] | None = None,
+    **cell: Any,
+) -> list[Fit]:
+    """Find out what fits a budget: for each method the largest rank, batch and resolution that still fit, each alone.
+
+    Args:
+        models: one model, or several.
+        methods: as `compare`.
+        memory: largest peak in bytes.
+        flops: most FLOPs of a step after the first one.
+        convention: how FLOPs are counted.
+        rank: for the methods that have one.
+        point: as `compare`.
+        **cell: as `compare`.
+
+    Returns:
+        A `costmodel.questions.size.Fit` for each cell; `costmodel.questions.tradeoff.recommend` chooses among those
+        of one model.
+
+    Raises: as `costmodel.estimate`; InputError where there is no budget.
+    """
+    from costmodel.questions.size import Budget, fit
+
+    if memory is None and flops is None:
+        raise InputError("which budget? give memory in bytes, or flops, or both")
+    for name, amount in (("memory", memory), ("flops", flops)):
+        if amount is not None and amount < 1:
+            raise InputError(f"{name} {amount}: expected a positive number")
+    _check_convention(convention)
+    budget = Budget(memory, flops, convention)
+    setups = _setups(models, methods, rank, cell)
+    return [fit(Source(setup), request(setup, **_at(setup, rank, point)), budget) for setup in setups]
 
 
-def _amortised_text(formula: CostFormula, convention: str) -> str:
-    (first,), (later,) = (
-        formula.quantities[flops_key(convention, phase)] for phase in ("optimizer_first", "optimizer")
-    )
-    once = CostFormula({"once": (first - later,)}, formula.sizes, formula.domain).text("once")
-    return f"{formula.text(flops_key(convention, 'optimizer'))} + ({once})/T"
+def _setups(models: Any, methods: Sequence[Any], rank: object, cell: Mapping[str, Any]) -> list[Setup]:
+    several = models if isinstance(models, (list, tuple)) else [models]
+    setups = [setup_of(model, method, **cell) for model in several for method in methods]
+    if setups and not any(setup.method.ranked for setup in setups):
+        check_rank_allowed(setups[0].method, rank)
+    return setups
+
+
+def _check_convention(convention: str) -> None:
+    if convention not in CONVENTIONS:
+        raise unknown("convention", convention, CONVENTIONS)
+
+
+def _at(setup: Setup, rank: object, point: Mapping[str, object] | None) -> dict[str, Any]:
+    return {**(point or {}), "rank": rank if setup.method.ranked else None}

@@ -1,12 +1,15 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Files that are there whole or not at all, whatever happens while they are written; checksums."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 from costmodel.errors import InputError
 
@@ -82,3 +85,13 @@ def write_whole(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         # What was no UTF-8 on the command line is escaped, not refused: it stands in comments only.
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def canonical(data: Any) -> bytes:
+    """Return plain data as the one JSON text that does not depend on the order of keys."""
+    return json.dumps(data, sort_keys=True).encode()
+
+
+def checksum(text: bytes) -> str:
+    """Return the CRC-32 of a text as 8 hexadecimal digits: against accidents, not against who changes it too."""
+    return f"{crc32(text):08x}"

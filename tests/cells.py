@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.api import setup_of
+from costmodel.cell.request import request
+from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.training import Training
 from costmodel.contract import Point
 from costmodel.methods import METHODS, PAPER, Options
-from costmodel.request import request
-from costmodel.setup import Setup
 from costmodel.tracing.pointwise import add_up
 from costmodel.tracing.step import record_step
-from costmodel.training import Training
 from validate.compare import Comparison, validate_cell
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18")

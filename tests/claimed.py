@@ -6,10 +6,10 @@ import json
 from functools import cache
 from pathlib import Path
 
+from costmodel.cell.request import request_at
+from costmodel.cell.subjects import model_table
 from costmodel.errors import CostModelError
-from costmodel.request import request_at
-from costmodel.source import Source
-from costmodel.subjects import model_table
+from costmodel.sources.source import Source
 from validate.claims import Cell, Evidence, layers
 from validate.claims.quantity import LAYER
 

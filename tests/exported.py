@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from costmodel.algebra.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
 from costmodel.contract import GROUPS
-from costmodel.export import EVERYTHING, FORMATS, ClosedForms
-from costmodel.export.c import largest_argument
-from costmodel.export.program import function_name, identifier
-from costmodel.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
+from costmodel.output.export import EVERYTHING, FORMATS, ClosedForms
+from costmodel.output.export.c import largest_argument
+from costmodel.output.export.program import function_name, identifier
 
 Point = dict[str, int]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 
 
 def assert_refused(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import Any
 
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 
 LEFT_OUT = "..."
 _PYTHON = r"```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?"

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from costmodel.contract import AXES, DEFAULT_CLASSES
-from validate.depths import DEPTHS, OPERATORS
+from validate.cell import OPERATORS
+from validate.depths import DEPTHS
 
 
 def told(key: str) -> dict[str, Any]:

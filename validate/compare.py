@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.api import Estimate, answer
+from costmodel.cell.request import Request, numbers_only
+from costmodel.cell.setup import Setup
+from costmodel.cell.training import Training
 from costmodel.contract import GROUPS, PHASES
 from costmodel.errors import CostModelError, InputError
-from costmodel.request import Request, numbers_only
-from costmodel.setup import Setup
-from costmodel.source import Source
-from costmodel.training import Training
-from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
-from validate.step import run
+from costmodel.questions.estimate import Estimate, answer
+from costmodel.sources.source import Source
+from validate.step.instruments import FlopMeter, MemoryMeter, SecondOpinion
+from validate.step.run import run
 
 UNMEASURED = "no instrument measures FLOPs of kind svd and other: they are counts by the rules of docs/conventions.md"
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.cells import described
+from costmodel.cell.setup import Setup
+from costmodel.cell.words import described
 from costmodel.contract import Point
 from costmodel.errors import InputError
-from costmodel.setup import Setup
-from costmodel.versions import installed
+from costmodel.sources.versions import installed
+from validate.cell import CellSpec
 from validate.depths import DEPTHS, Depth
-from validate.isolated import Answer
-from validate.limits import Limits
-from validate.measure import CellSpec
-from validate.pool import pool
-from validate.table import PACKAGES
+from validate.suites.table import PACKAGES
+from validate.workers.isolated import Answer
+from validate.workers.limits import Limits
+from validate.workers.pool import pool
 
 Number = int | float
 

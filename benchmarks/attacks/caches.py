@@ -16,12 +16,12 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.attacks.outcome import ROOT, Try, inside, tried
-from costmodel import atlas
-from costmodel.api import setup_of
+from costmodel.cell.request import request
+from costmodel.cell.setup import setup_of
 from costmodel.errors import CostModelError
-from costmodel.request import request
-from costmodel.source import Source
-from validate.journal import Journal
+from costmodel.sources import atlas
+from costmodel.sources.source import Source
+from validate.suites.journal import Journal
 
 CELL = ("estimate", "squeezenet1_1", "--method", "bn_head", "--json")
 """A cell that ships, and that is derived in a second."""

@@ -17,7 +17,7 @@ from time import perf_counter
 from types import FrameType
 from typing import Any
 
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = "timeout"

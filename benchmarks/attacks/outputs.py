@@ -18,7 +18,7 @@ from unittest.mock import patch
 from benchmarks.attacks.caches import CELL
 from benchmarks.attacks.outcome import Try, inside, left_in, tried, within
 from costmodel.errors import InputError
-from validate.journal import Journal
+from validate.suites.journal import Journal
 
 RECORD = '{"cell": "c", "measured": {"memory.peak": 3}, "versions": {"torch": "1"}}'
 

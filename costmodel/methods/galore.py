@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from costmodel.training import Training
+    from costmodel.cell.training import Training
 
 
 def _optimizer(model: nn.Module, rank: int | None, options: Options, _training: Training) -> Optimizer:

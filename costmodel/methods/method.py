@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from costmodel.training import Training
+    from costmodel.cell.training import Training
 
 PROJECTIONS = ("std", "reverse_std", "left", "right", "full")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from costmodel.polynomial import Polynomial
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.rules.call import Call, Extent, product
 from costmodel.rules.elementwise import MOVES, PER_ELEMENT, SPECIAL
 

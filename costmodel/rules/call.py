@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.polynomial import Polynomial
+from costmodel.algebra.polynomial import Polynomial
 
 Extent = int | Polynomial
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from costmodel.algebra.sizes import Affine
 from costmodel.errors import LiftError
-from costmodel.sizes import Affine
 from costmodel.tracing.reader import Reader
 from costmodel.tracing.record import OpCall, TensorRef, tensors
 

@@ -12,11 +12,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.algebra.sizes import Size
+from costmodel.cell.inputs import Lattice
 from costmodel.errors import LiftError
-from costmodel.inputs import Lattice
-from costmodel.polynomial import Polynomial
 from costmodel.rules.call import Call
-from costmodel.sizes import Size
 from costmodel.tracing.extents import learn
 from costmodel.tracing.reader import Reader
 from costmodel.tracing.record import BIRTH, DEATH, OpCall, StepRecord, StorageEvent, TensorRef, tensors

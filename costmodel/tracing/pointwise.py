@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from costmodel.algebra.formula import INPUT, PEAK, flops_key, kind_key, memory_key
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
-from costmodel.formula import INPUT, PEAK, flops_key, kind_key, memory_key
 from costmodel.rules import arithmetic, paper, torch_counter
 from costmodel.rules.call import Extent
 from costmodel.tracing.record import BIRTH, DEATH, StepRecord

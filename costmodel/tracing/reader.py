@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.algebra.sizes import Affine, Capped, Size, Strided, Tokens
+from costmodel.cell.inputs import Lattice
 from costmodel.contract import AXES, SIDES
 from costmodel.errors import LiftError
-from costmodel.inputs import Lattice
-from costmodel.polynomial import Polynomial
 from costmodel.rules.call import Call, Extent, Tensor, product
-from costmodel.sizes import Affine, Capped, Size, Strided, Tokens
 from costmodel.tracing.record import OpCall, StepRecord, StorageEvent, TensorRef
 
 ITEMSIZE = {

@@ -14,10 +14,12 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
+from costmodel.cell.inputs import FLOATING
+from costmodel.cell.setup import Setup
 from costmodel.contract import Point
 from costmodel.errors import CostModelError, InputError, PathDiffersError, TraceError
-from costmodel.inputs import FLOATING
-from costmodel.protocol import (
+from costmodel.tracing.memo import ShapeMemo
+from costmodel.tracing.protocol import (
     MakeTensor,
     adapted_model,
     batch,
@@ -26,8 +28,6 @@ from costmodel.protocol import (
     some_tensor,
     two_steps,
 )
-from costmodel.setup import Setup
-from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import StepRecord
 from costmodel.tracing.recorder import Recorder
 

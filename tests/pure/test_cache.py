@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import costmodel.cache as cache
-from costmodel.cache import FormulaCache
-from costmodel.domain import Domain
+import costmodel.sources.cache as cache
+from costmodel.algebra.domain import Domain
+from costmodel.algebra.formula import QUANTITIES, CostFormula, Derivation
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.algebra.sizes import Capped, Strided
 from costmodel.files import write_whole
-from costmodel.formula import QUANTITIES, CostFormula, Derivation
-from costmodel.polynomial import Polynomial
-from costmodel.sizes import Capped, Strided
+from costmodel.sources.cache import FormulaCache
 
 IDENTITY = {"model": "m", "method": "lora", "versions": {"torch": "2.13.0"}}
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from costmodel.cell.subjects import model_table
 from costmodel.contract import GROUPS
 from costmodel.methods import METHODS
-from costmodel.subjects import model_table
 from tests.claimed import committed
 from validate.claims import VERDICTS, Cell, Claim, Evidence, Published, Reading, claims, judge
 from validate.claims.claim import Operand

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.domain import Domain
-from costmodel.dominance import Certificate
-from costmodel.polynomial import Monomial
-from costmodel.sizes import Capped, Size, Strided
+from costmodel.algebra.domain import Domain
+from costmodel.algebra.dominance import Certificate
+from costmodel.algebra.polynomial import Monomial
+from costmodel.algebra.sizes import Capped, Size, Strided
 
 SIZES: dict[str, Size] = {
     size.key: size

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from costmodel.cli import main
-from validate.drift import compare, gathered, stated
-from validate.measure import CellSpec
+from costmodel.terminal.cli import main
+from validate.cell import CellSpec
+from validate.suites.drift import compare, gathered, stated
 
 OLD = {"torch": "2.13.0", "torchvision": "0.28.0", "peft": "0.21.2", "galore-torch": "1.0"}
 NEW = {**OLD, "torch": "2.14.0"}

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
-from costmodel.domain import Domain
+from costmodel.algebra.domain import Domain
+from costmodel.algebra.formula import PEAK, QUANTITIES, CostFormula, Expression, flops_key
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.algebra.sizes import Capped, Size, Strided, Tokens
 from costmodel.errors import InputError
-from costmodel.export import EVERYTHING, FORMATS, SELECTIONS, ClosedForms
-from costmodel.export.c import largest_argument
-from costmodel.export.latex import document
-from costmodel.formula import PEAK, QUANTITIES, CostFormula, Expression, flops_key
-from costmodel.polynomial import Polynomial
-from costmodel.sizes import Capped, Size, Strided, Tokens
+from costmodel.output.export import EVERYTHING, FORMATS, SELECTIONS, ClosedForms
+from costmodel.output.export.c import largest_argument
+from costmodel.output.export.latex import document
 from tests.exported import check, compile_c, complete, expected, latex_rows, latex_values, points, value
 
 N, H, W, r, S = map(Polynomial.symbol, ("N", "H", "W", "r", "S"))
@@ -330,5 +330,5 @@ def test_a_python_module_is_documented_and_stands_alone() -> None:
 
 
 def test_exporting_needs_neither_torch_nor_sympy() -> None:
-    code = "import sys, costmodel.export; sys.exit(bool({'torch', 'sympy', 'numpy'} & sys.modules.keys()))"
+    code = "import sys, costmodel.output.export; sys.exit(bool({'torch', 'sympy', 'numpy'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

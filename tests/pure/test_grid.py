@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.chunks import MOST_POINTS, Grid, grid_of
+from costmodel.algebra.domain import Domain
+from costmodel.algebra.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
+from costmodel.algebra.grid import EXACT_FLOAT, LARGEST, covered, evaluate, with_sum
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.algebra.sizes import Capped, Strided, Tokens
+from costmodel.cell.setup import Setup
+from costmodel.cell.subjects import named
 from costmodel.contract import GROUPS
-from costmodel.domain import Domain
 from costmodel.errors import InputError
-from costmodel.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
-from costmodel.grid import EXACT_FLOAT, LARGEST, covered, evaluate, with_sum
 from costmodel.methods import METHODS
-from costmodel.polynomial import Polynomial
-from costmodel.setup import Setup
-from costmodel.sizes import Capped, Strided, Tokens
-from costmodel.source import Source
-from costmodel.subjects import named
+from costmodel.questions.sweep import MOST_POINTS, Grid, grid_of
+from costmodel.sources.source import Source
 
 AXES = ("N", "H", "W", "r")
 SIZES = {"h1": Strided("H", 2, 1), "w1": Strided("W", 4, -3), "t1": Tokens("H", 16, 1), "r9": Capped("r", 9)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from costmodel.cell.inputs import parse
 from costmodel.contract import Point
 from costmodel.errors import InputError
-from costmodel.inputs import parse
 
 
 def shapes(text: str, point: Point) -> list[tuple[int, ...]]:

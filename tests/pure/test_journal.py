@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from costmodel.errors import InputError
-from validate.isolated import Answer
-from validate.journal import Journal, records
-from validate.matrix import run_cells
-from validate.measure import CellSpec
+from validate.cell import CellSpec
+from validate.suites.journal import Journal, records
+from validate.suites.matrix import run_cells
+from validate.workers.isolated import Answer
 
 VERSIONS = {"torch": "1"}
 SPECS = [CellSpec("resnet18", "bn_head", {"N": n, "H": 33, "W": 40}) for n in (1, 2, 3)]

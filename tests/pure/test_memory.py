@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from costmodel.memory import MemoryEvent, replay
-from costmodel.polynomial import Polynomial
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.tracing.replay import MemoryEvent, replay
 
 N = Polynomial.symbol("N")
 

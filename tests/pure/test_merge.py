@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.cli import main
 from costmodel.errors import InputError
-from validate.journal import Journal, records
-from validate.measure import CellSpec
-from validate.merge import merge_journals, merged
+from costmodel.terminal.cli import main
+from validate.cell import CellSpec
+from validate.suites.journal import Journal, records
+from validate.suites.merge import merge_journals, merged
 
 A, B = {"torch": "1"}, {"torch": "2"}
 CELLS = [CellSpec("resnet18", "fft", {"N": n, "H": 64, "W": 64}).key for n in (1, 2, 3)]
@@ -119,8 +119,8 @@ def test_the_command_writes_the_tables_and_says_what_is_missing(
         *("torch", "torchvision", "peft", "galore-torch", "transformers")
     }
     here = next(records(committed))["versions"]
-    from validate.plan import plan_of
-    from validate.table import journal_of
+    from validate.suites.plan import plan_of
+    from validate.suites.table import journal_of
 
     if dict(journal_of(plan_of("paper"), tmp_path).versions) != here:
         pytest.skip("the committed journal is of other versions")

@@ -18,11 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from costmodel import plots
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
 from costmodel.files import PICTURES
-from costmodel.plots import style
+from costmodel.output import plots
+from costmodel.output.plots import style
 from costmodel.units import size, work
 
 MIB = 2**20
@@ -443,5 +443,5 @@ def test_the_same_data_give_the_same_bytes_whatever_the_users_settings(tmp_path:
 
 
 def test_neither_torch_nor_pyplot_is_needed() -> None:
-    code = "import sys, costmodel.plots; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
+    code = "import sys, costmodel.output.plots; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

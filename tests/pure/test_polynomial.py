@@ -5,7 +5,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.polynomial import ONE, Polynomial, render
+from costmodel.algebra.polynomial import ONE, Polynomial, render
 
 SYMBOLS = ("N", "h1", "w1", "r")
 POINT = st.fixed_dictionaries({name: st.integers(1, 50) for name in SYMBOLS})

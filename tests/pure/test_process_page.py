@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.resident import CONSTANTS, FEATURES
+from costmodel.machine.resident import CONSTANTS, FEATURES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "process-memory.md"

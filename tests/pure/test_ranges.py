@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costmodel.cell.axes import LARGEST
+from costmodel.cell.ranges import MOST, checked, parse, stand_in
 from costmodel.errors import InputError
-from costmodel.ranges import MOST, checked, parse, stand_in
-from costmodel.request import LARGEST
 
 READ = {
     "8": [8],

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from costmodel.cli import main
 from costmodel.errors import InputError
+from costmodel.terminal.cli import main
 from tests.claimed import committed, predicted
 from tests.lines import assert_refused
 from validate.claims import claims, layers
 from validate.claims.quantity import LAYER
 from validate.depths import DEPTHS
-from validate.kernels import PRODUCTS, KernelStudy, ProductRow, SvdRow
+from validate.host.kernels import PRODUCTS, KernelStudy, ProductRow, SvdRow
 from validate.report import build, depth_part, device_part, drawing, html, kernels_part, markdown
 from validate.report.context import Context
 from validate.report.document import Document, Gallery, Grid, Heading, Items, Listing, Picture, Prose, Tally
@@ -106,7 +106,7 @@ def report() -> dict[str, Any]:
         "sections": {
             "claims": {"data": {"cells": rows, "ranks": ranks()}, "seconds": 12.0},
             "device": {"data": {"device": None}, "seconds": 0.1},
-            "time": {"left_out": "validate.clock is not installed", "seconds": 0.0},
+            "time": {"left_out": "validate.depths.clock is not installed", "seconds": 0.0},
         },
     }
 
@@ -179,7 +179,7 @@ def test_a_report_says_what_it_was_made_with(page: str) -> None:
         "not asked for",
     ):
         assert part in text
-    assert "Left out: validate.clock is not installed." in text
+    assert "Left out: validate.depths.clock is not installed." in text
     assert "Skipped: this machine has no CUDA device." in text
     assert "failed: not tried" in text
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costmodel.cell.request import request
+from costmodel.cell.setup import Setup
+from costmodel.cell.subjects import named
 from costmodel.contract import EVERY_RANK, SHORT_RANKS
 from costmodel.errors import InputError
 from costmodel.methods import METHODS
-from costmodel.request import request
-from costmodel.setup import Setup
-from costmodel.subjects import named
 
 
 def cell(method: str) -> Setup:

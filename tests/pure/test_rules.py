@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from costmodel.polynomial import Polynomial
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.rules import arithmetic, paper
 from costmodel.rules.arithmetic import thin_svd
 from costmodel.rules.call import Call, Tensor

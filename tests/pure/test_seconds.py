@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from costmodel.seconds.fit import Sample, fit
-from costmodel.seconds.host import NEEDED, Error, Host, Rates
-from costmodel.seconds.store import load, path_of, store
-from costmodel.seconds.work import NEAR, OTHER, PAGED, Work, layer_kind, nbytes, paged, work_of
+from costmodel.machine.seconds.fit import Sample, fit
+from costmodel.machine.seconds.host import NEEDED, Error, Host, Rates
+from costmodel.machine.seconds.store import load, path_of, store
+from costmodel.machine.seconds.work import NEAR, OTHER, PAGED, Work, layer_kind, nbytes, paged, work_of
 from costmodel.tracing.record import OpCall, StepRecord, TensorRef
 
 MIB = 2**20

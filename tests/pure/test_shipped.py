@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from costmodel.request import request_at
-from costmodel.source import Source, covers
-from validate.suite import cells
+from costmodel.cell.request import request_at
+from costmodel.sources.source import Source, covers
+from validate.suites.suite import cells
 
 JOURNAL = Path(__file__).parents[2] / "docs" / "validation" / "zoo.jsonl"
 

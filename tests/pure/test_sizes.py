@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from costmodel.sizes import Affine, Capped, Strided, Tokens, name_sizes
+from costmodel.algebra.sizes import Affine, Capped, Strided, Tokens, name_sizes
 
 SIDE = Affine(1, Strided("H", 1, 0), 0)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.cli import main
 from costmodel.errors import InputError
-from validate.journal import Journal
-from validate.plan import plan_of
-from validate.rows import command
-from validate.suite_file import read
+from costmodel.terminal.cli import main
+from validate.suites.journal import Journal
+from validate.suites.plan import plan_of
+from validate.suites.rows import command
+from validate.suites.suite_file import read
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -190,7 +190,7 @@ def test_a_suite_at_another_depth_has_files_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["paper", "settings", "tasks", "zoo"])
 def test_the_committed_journals_are_those_of_the_suites(name: str) -> None:
     path = DOCS / "validation" / f"{name}.jsonl"
-    from validate.journal import records
+    from validate.suites.journal import records
 
     versions = next(iter(records(path)))["versions"]
     assert Journal(path, versions).load().keys() == {spec.key for spec in plan_of(name).cells}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.tables import Line, Row, Table, plain, show
+from costmodel.terminal.tables import Line, Row, Table, plain, show
 
 CELL = st.text(st.characters(codec="ascii", min_codepoint=33, max_codepoint=126), min_size=1, max_size=30)
 TABLE = Table(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.tables import Table
+from costmodel.terminal.tables import Table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "time.md"
@@ -23,8 +23,8 @@ def markdown(table: Table) -> str:
 
 
 def kernels() -> str:
-    from validate.kernels import KernelStudy
-    from validate.kernels_table import verdicts
+    from validate.host.kernels import KernelStudy
+    from validate.host.kernels_table import verdicts
 
     file = RESULTS / "kernels.json"
     if not file.exists():
@@ -35,8 +35,8 @@ def kernels() -> str:
 
 
 def svds() -> str:
-    from validate.kernels import KernelStudy
-    from validate.kernels_table import svds
+    from validate.host.kernels import KernelStudy
+    from validate.host.kernels_table import svds
 
     file = RESULTS / "kernels.json"
     if not file.exists():
@@ -46,7 +46,7 @@ def svds() -> str:
 
 
 def time() -> str:
-    from validate.timings import from_csv, summary
+    from validate.host.timings import from_csv, summary
 
     file = RESULTS / "time.csv"
     if not file.exists():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from costmodel.machine.workspaces import Host, Kernel, allocations, allocator_peak, primitives, steps
+from costmodel.machine.workspaces.kernel import channels_last, contiguous, suggests_channels_last
 from costmodel.tracing.record import BIRTH, DEATH, OpCall, StepRecord, StorageEvent, TensorRef
-from costmodel.workspaces import Host, Kernel, allocations, allocator_peak, primitives, steps
-from costmodel.workspaces.kernel import channels_last, contiguous, suggests_channels_last
 
 
 def ref(storage: int, *shape: int, stride: tuple[int, ...] | None = None, dtype: str = "float32") -> TensorRef:

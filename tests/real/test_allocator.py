@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from costmodel.cli import main
-from costmodel.derive import Tracer
 from costmodel.errors import InputError
-from costmodel.resident import resident
-from costmodel.workspaces import allocator_peak
-from validate import allocator, cuda, process
-from validate.measure import CellSpec
+from costmodel.machine.resident import resident
+from costmodel.machine.workspaces import allocator_peak, this_host
+from costmodel.sources.derive import Tracer
+from costmodel.terminal.cli import main
+from validate.cell import CellSpec
+from validate.depths import allocator, cuda, process
 
 CELLS = [
     ("mobilenet_v2", "fft", {"N": 1, "H": 160, "W": 160}),
@@ -33,7 +33,7 @@ def test_every_allocation_is_accounted_for(model: str, method: str, point: dict[
     spec = CellSpec(model, method, point)
     measured = allocator.measure(spec.setup, spec.at)["allocator.peak"]
     record = Tracer(spec.setup).at(spec.at)
-    left = measured - allocator_peak(record, allocator.this_host()).nbytes
+    left = measured - allocator_peak(record, this_host()).nbytes
     if method in ("lora", "dora"):
         scalings = sum(call.packet == "mul" and isinstance(call.args[1], (int, float)) for call in record.calls)
         assert left % 8 == 0
@@ -45,12 +45,12 @@ def test_every_allocation_is_accounted_for(model: str, method: str, point: dict[
 def test_the_issue_s_two_peaks() -> None:
     """74.8 MiB for 65.7 MiB of tensors, 102.8 for 102.4."""
     lora = CellSpec("resnet18", "lora", {"N": 1, "H": 224, "W": 224, "r": 4})
-    peak = allocator_peak(Tracer(lora.setup).at(lora.at), allocator.this_host())
+    peak = allocator_peak(Tracer(lora.setup).at(lora.at), this_host())
     assert f"{peak.nbytes / 2**20:.1f}" == "74.8"
     assert peak.operator == "convolution_backward"
     assert peak.workspaces["weight blocks"] == 512 * 512 * 9 * 4
     full = CellSpec("mobilenet_v2", "fft", {"N": 1, "H": 224, "W": 224})
-    assert f"{allocator_peak(Tracer(full.setup).at(full.at), allocator.this_host()).nbytes / 2**20:.1f}" == "102.8"
+    assert f"{allocator_peak(Tracer(full.setup).at(full.at), this_host()).nbytes / 2**20:.1f}" == "102.8"
 
 
 def test_a_process_holds_what_it_was_said_to_consist_of() -> None:
@@ -58,7 +58,7 @@ def test_a_process_holds_what_it_was_said_to_consist_of() -> None:
     measured = process.measure_cell(spec)
     predicted = process.predict(spec.setup, spec.at)
     assert measured.keys() == predicted.keys()
-    found = resident(Tracer(spec.setup).at(spec.at), allocator.this_host())
+    found = resident(Tracer(spec.setup).at(spec.at), this_host())
     assert found.controlled == found.peak.nbytes + found.inputs + found.code
     # All that the step allocates is touched, so a process cannot hold less.
     assert measured["process.controlled"] > found.peak.nbytes + found.inputs

@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 import torch
 
-from costmodel.api import setup_of
-from costmodel.cli import main
+from costmodel.cell.setup import setup_of
+from costmodel.cell.training import Training
 from costmodel.contract import CONVENTIONS, Point
-from costmodel.plots import save
-from costmodel.seconds import store
-from costmodel.seconds.host import NEEDED, Error, Host, Rates
-from costmodel.seconds.work import work_of
+from costmodel.machine.seconds import store
+from costmodel.machine.seconds.host import NEEDED, Error, Host, Rates
+from costmodel.machine.seconds.work import work_of
+from costmodel.output.plots import save
+from costmodel.terminal.cli import main
 from costmodel.tracing.record import tensors
 from costmodel.tracing.step import record_step
-from costmodel.training import Training
-from validate import calibrate, clock, kernels
-from validate.kernels_figure import figure
-from validate.kernels_table import blocks
-from validate.stopwatch import Bench, OperatorWatch, Stopwatch, threads
-from validate.timings import CELLS, from_csv, measured, summary, to_csv
+from validate.depths import clock
+from validate.host import calibrate, kernels
+from validate.host.kernels_figure import figure
+from validate.host.kernels_table import blocks
+from validate.host.timings import CELLS, from_csv, measured, summary, to_csv
+from validate.step.stopwatch import Bench, OperatorWatch, Stopwatch, threads
 
 KEYS = {"time.forward", "time.backward", "time.optimizer", "time.step"}
 SMALL = Point(N=1, H=33, W=40, r=None)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 from tests.processes import alive, ancestors, needs_proc, until
-from validate.helper import answer_for, task_for
-from validate.limits import Limits
-from validate.measure import CellSpec
+from validate.cell import CellSpec
+from validate.workers.helper import answer_for, task_for
+from validate.workers.limits import Limits
 
 pytest.importorskip("distributed")
 

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 import costmodel
-from costmodel.api import setup_of
+from costmodel.cell.request import request
+from costmodel.cell.setup import setup_of
 from costmodel.contract import GROUPS, PHASES
-from costmodel.request import request
-from costmodel.source import Source
+from costmodel.sources.source import Source
 from tests.cells import CELLS, point, validate
-from validate.instruments import FlopMeter, MemoryMeter, SecondOpinion
-from validate.step import run
+from validate.step.instruments import FlopMeter, MemoryMeter, SecondOpinion
+from validate.step.run import run
 
 # N, H, W and r all differ from the paper's point and from each other; odd, even, elongated, above the stages' strides.
 POINTS = [(2, 97, 161, 3), (3, 64, 101, 17), (5, 129, 40, 8), (4, 33, 75, 70)]
@@ -61,9 +61,9 @@ def test_memtracker_counts_dead_tensors_of_dora_models() -> None:
 
 CYCLES = """
 import gc, sys, torch
-from costmodel.api import setup_of
+from costmodel.cell.setup import setup_of
 from costmodel.contract import Point
-from costmodel.protocol import adapted_model, optimizer_of
+from costmodel.tracing.protocol import adapted_model, optimizer_of
 
 setup = setup_of("resnet18", sys.argv[1])
 model = adapted_model(setup, Point(), "cpu")

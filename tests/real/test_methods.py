@@ -6,13 +6,13 @@ import pytest
 from torch import nn
 
 import costmodel
-from costmodel.api import setup_of
+from costmodel.cell.setup import setup_of
 from costmodel.compat import careful_imports
 from costmodel.contract import Point
 from costmodel.methods import METHODS, PAPER, Options
-from costmodel.protocol import adapted_model
+from costmodel.tracing.protocol import adapted_model
 from tests.cells import wrong_numbers
-from validate.suite import OPTIONS, TABLE_MODELS
+from validate.suites.suite import OPTIONS, TABLE_MODELS
 
 with careful_imports():
     import peft

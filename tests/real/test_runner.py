@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 from tests.processes import alive, needs_proc, of_session, until
-from validate.journal import Journal
+from validate.suites.journal import Journal
 
 NET = """
 import os, subprocess, sys, time

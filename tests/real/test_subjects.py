@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import costmodel
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 from tests.cells import wrong_numbers
 
 FILE = """

@@ -15,20 +15,21 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.cli import main
 from costmodel.errors import InputError
-from costmodel.render import sounding_blocks
-from costmodel.tables import Line, plain
-from validate import journal
+from costmodel.terminal.cli import main
+from costmodel.terminal.render import sounding_blocks
+from costmodel.terminal.tables import Line, plain
+from validate.cell import OPERATORS
 from validate.deep import Quantity, Sounding, sound
-from validate.depths import DEPTHS, OPERATORS
-from validate.limits import Limits
-from validate.plan import Plan, plan_of
-from validate.pool import pool
-from validate.predictions import Prediction
-from validate.rows import SuiteTable, row_of
-from validate.sheet import write
-from validate.table import validate_suite
+from validate.depths import DEPTHS
+from validate.suites import journal
+from validate.suites.plan import Plan, plan_of
+from validate.suites.predictions import Prediction
+from validate.suites.rows import SuiteTable, row_of
+from validate.suites.sheet import write
+from validate.suites.table import validate_suite
+from validate.workers.limits import Limits
+from validate.workers.pool import pool
 
 SUITE = ["validate", "resnet18", "--suite", "paper", "--output"]
 

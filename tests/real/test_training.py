@@ -6,7 +6,7 @@ import pytest
 
 import costmodel
 from tests.cells import wrong_numbers
-from validate.suite import TABLE_MODELS, TRAININGS
+from validate.suites.suite import TABLE_MODELS, TRAININGS
 
 METHOD_OF = dict(zip(TABLE_MODELS, ("lora", "fft"), strict=True))
 TOGETHER = (

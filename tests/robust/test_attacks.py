@@ -11,7 +11,7 @@ import pytest
 from benchmarks.attacks import caches, interrupts, lines, outputs
 from benchmarks.attacks.outcome import Try
 from benchmarks.robustness import BEGIN, END, markdown, read
-from costmodel.commands import COMMANDS
+from costmodel.terminal.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 ATTACKS: dict[str, tuple[Callable[[int, int], Iterator[Try]], int, int]] = {
@@ -63,7 +63,7 @@ def test_every_option_that_writes_is_attacked() -> None:
 
 def test_a_fault_is_seen(monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> None:
     """What each attack looks for: with the checksum of the shipped formulas not compared, wrong answers come out."""
-    from costmodel import atlas
+    from costmodel.sources import atlas
 
     monkeypatch.setattr(atlas, "intact", lambda text: True)
     made = list(caches.shipped(40, __import__("random").Random(1)))

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import costmodel
-from costmodel import atlas
-from costmodel.cli import main
-from costmodel.console import LONGEST_WORD, one_line
 from costmodel.errors import InputError, unknown
 from costmodel.files import replacing, write_whole
+from costmodel.sources import atlas
+from costmodel.terminal.cli import main
+from costmodel.terminal.console import LONGEST_WORD, one_line
 from tests.lines import assert_refused
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +147,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_shipped_file_is_as_it_was_written() -> None:
-    from costmodel.atlas.survey import damaged
+    from costmodel.sources.survey import damaged
 
     assert damaged() == []
 
@@ -169,7 +169,7 @@ def test_line_ends_of_another_system_are_no_damage() -> None:
 
 
 def test_the_check_says_which_file_is_damaged(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> None:
-    from costmodel.atlas import survey
+    from costmodel.sources.atlas import survey
 
     monkeypatch.setattr(survey, "stale", lambda entry: "")
     (tmp_path / "alexnet.json").write_text("{}")
@@ -185,7 +185,7 @@ def test_the_check_says_which_file_is_damaged(monkeypatch: pytest.MonkeyPatch, c
 
 SLOW = """
 import sys, time
-import costmodel.frames as frames, costmodel.cli as cli
+import costmodel.questions.frames as frames, costmodel.terminal.cli as cli
 frames.rows = lambda chunk: (print("writing", flush=True), time.sleep(60))
 sys.argv = ["costmodel", *"sweep resnet18 --method fft --batch 1:2000 --output new/out.csv".split()]
 cli.run()

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from costmodel.api import setup_of
+from costmodel.cell.request import request
+from costmodel.cell.setup import setup_of
+from costmodel.cell.subjects import model_table
 from costmodel.errors import InputError
 from costmodel.methods import PAPER
-from costmodel.request import request
-from costmodel.source import Source
-from costmodel.subjects import model_table
+from costmodel.sources.source import Source
 from tests.cells import CELLS, fresh, point
 
 pytestmark = pytest.mark.usefixtures("derived")

@@ -16,21 +16,21 @@ from typing import Any
 import pytest
 
 import costmodel
-from costmodel import atlas
-from costmodel.api import answer, setup_of
-from costmodel.atlas import survey
-from costmodel.atlas.survey import Entry, entries, stale
-from costmodel.cache import source_digest
-from costmodel.cli import main
+from costmodel.algebra.formula import PEAK
+from costmodel.cell.inputs import parse
+from costmodel.cell.request import request
+from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.training import Training
 from costmodel.errors import InputError
-from costmodel.formula import PEAK
-from costmodel.inputs import parse
 from costmodel.methods import PAPER, Options
-from costmodel.request import request
-from costmodel.setup import Setup
-from costmodel.source import Source, covers
-from costmodel.training import Training
-from costmodel.versions import MISSING
+from costmodel.questions.estimate import answer
+from costmodel.sources import atlas
+from costmodel.sources.atlas import survey
+from costmodel.sources.cache import source_digest
+from costmodel.sources.source import Source, covers
+from costmodel.sources.survey import Entry, entries, stale
+from costmodel.sources.versions import MISSING
+from costmodel.terminal.cli import main
 from tests.cells import MODELS, fresh, point
 
 ROOT = Path(__file__).parents[2]
@@ -59,12 +59,12 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
 if absent:
-    from costmodel import versions
+    from costmodel.sources import versions
     known = versions._on_path()
     for name in absent:
         known.pop(name.replace("_", "-"), None)
     honest, versions._version = versions._version, lambda name: known.get(name, versions.MISSING)
-from costmodel.cli import main
+from costmodel.terminal.cli import main
 status = main(sys.argv[2:])
 print(*{name.split(".")[0] for name in sys.modules}, file=sys.stderr)
 sys.exit(status)
@@ -292,7 +292,7 @@ def test_the_command_says_which_are_stale(
 
 
 def test_no_cache_is_read_where_a_formula_ships(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("costmodel.cache.FormulaCache.load", lambda _: pytest.fail("the disk was read"))
+    monkeypatch.setattr("costmodel.sources.cache.FormulaCache.load", lambda _: pytest.fail("the disk was read"))
     assert costmodel.estimate("resnet18", "lora", rank=3).memory["peak"] > 0
 
 

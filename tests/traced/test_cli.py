@@ -9,8 +9,8 @@ import sys
 import pytest
 import sympy
 
-from costmodel.cli import main
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.terminal.cli import main
 from tests.lines import assert_refused
 
 BAD = {

@@ -11,12 +11,12 @@ import pytest
 from torch import nn
 
 import costmodel
-from costmodel.cli import main
-from costmodel.comparison import to_dict, to_frame
+from costmodel.cell.training import Training
 from costmodel.contract import CONVENTIONS, GROUPS, PHASES
 from costmodel.errors import InputError
 from costmodel.methods import METHODS, PAPER, Options
-from costmodel.training import Training
+from costmodel.questions.compare import to_dict, to_frame
+from costmodel.terminal.cli import main
 from tests.lines import assert_refused
 
 

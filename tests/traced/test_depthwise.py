@@ -12,15 +12,15 @@ import pytest
 from torch.utils import flop_counter
 
 from costmodel import compare
+from costmodel.cell.request import request_at
 from costmodel.contract import CONVENTIONS, STEP_PHASES
 from costmodel.methods import METHODS
-from costmodel.request import request_at
-from costmodel.source import Source
+from costmodel.sources.source import Source
 from validate.claims import Evidence, claims, judge, layers
 from validate.claims.quantity import LAYER, needed
 from validate.claims.verdict import shown
-from validate.kernels import PRODUCTS, KernelStudy
-from validate.kernels_table import verdicts
+from validate.host.kernels import PRODUCTS, KernelStudy
+from validate.host.kernels_table import verdicts
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "depthwise.md"

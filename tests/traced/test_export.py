@@ -11,15 +11,15 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 import costmodel
-from costmodel.api import setup_of
-from costmodel.cli import main
+from costmodel.algebra.formula import PEAK, QUANTITIES, CostFormula
+from costmodel.cell.request import request
+from costmodel.cell.setup import setup_of
 from costmodel.contract import Point
-from costmodel.export import EVERYTHING, FORMATS, ClosedForms
-from costmodel.export.c import largest_argument
-from costmodel.export.regions import formulas
-from costmodel.formula import PEAK, QUANTITIES, CostFormula
-from costmodel.request import request
-from costmodel.source import Source
+from costmodel.output.export import EVERYTHING, FORMATS, ClosedForms
+from costmodel.output.export.c import largest_argument
+from costmodel.sources.regions import formulas
+from costmodel.sources.source import Source
+from costmodel.terminal.cli import main
 from tests.exported import check, compile_c, complete, latex_rows, latex_values, points, value
 from tests.lines import assert_refused
 

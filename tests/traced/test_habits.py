@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.cli import main
-from costmodel.commands import COMMANDS
+from costmodel.terminal.cli import main
+from costmodel.terminal.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 BOXES = re.compile("[\u2500-\u259f]")
@@ -207,7 +207,7 @@ def test_as_a_module_and_as_a_command() -> None:
 
 
 def test_1_where_something_differs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from costmodel.atlas import survey
+    from costmodel.sources.atlas import survey
 
     monkeypatch.setattr(survey, "stale", lambda entry: f"{entry}: wrong")
     assert main("atlas check --sample 2 --json".split()) == 1
@@ -221,10 +221,10 @@ def test_1_where_something_differs(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("estimate resnet18", "costmodel.source.Source.derivation"),
-        ("compare resnet18", "costmodel.commands.compare.answer"),
-        ("size resnet18 --memory 1GiB", "costmodel.commands.size.fit"),
-        ("sweep resnet18", "costmodel.chunks.evaluate"),
+        ("estimate resnet18", "costmodel.sources.source.Source.derivation"),
+        ("compare resnet18", "costmodel.terminal.commands.compare.answer"),
+        ("size resnet18 --memory 1GiB", "costmodel.terminal.commands.size.fit"),
+        ("sweep resnet18", "costmodel.questions.sweep.evaluate"),
     ],
 )
 def test_130_where_it_is_interrupted(

@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from costmodel.api import setup_of
-from costmodel.cli import main
+from costmodel.algebra.formula import flops_key, memory_key
+from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.training import Training
 from costmodel.contract import CONVENTIONS, PHASES, Point
-from costmodel.formula import flops_key, memory_key
-from costmodel.layers import LayerCost, depth_of, folded, in_order, layers, rolled, total
-from costmodel.protocol import adapted_model
-from costmodel.setup import Setup
+from costmodel.questions.layers import LayerCost, depth_of, folded, in_order, layers, rolled, total
+from costmodel.terminal.cli import main
 from costmodel.tracing.pointwise import add_up
+from costmodel.tracing.protocol import adapted_model
 from costmodel.tracing.record import BIRTH, DEATH, StepRecord
 from costmodel.tracing.step import record_step
-from costmodel.training import Training
 
 CELLS: dict[str, tuple[str, str, dict[str, Any], Point]] = {
     "fft": ("mobilenet_v2", "fft", {}, Point(2, 97, 161, None)),

@@ -12,21 +12,20 @@ import numpy as np
 import pytest
 import sympy
 
-from costmodel.api import setup_of
-from costmodel.cli import main
+from costmodel.algebra.formula import PEAK, CostFormula
+from costmodel.cell.request import request
+from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.training import Training
 from costmodel.contract import GROUPS, Point
-from costmodel.derive import Tracer
-from costmodel.formula import PEAK, CostFormula
-from costmodel.peak import Peak, Timeline, explain, timeline
-from costmodel.protocol import adapted_model
-from costmodel.request import request
-from costmodel.scan import ENDS, Stretch, axes_of, scan, winner_map
-from costmodel.setup import Setup
-from costmodel.source import Source
+from costmodel.questions.peak import Peak, Timeline, explain, timeline
+from costmodel.questions.scan import ENDS, Stretch, axes_of, scan, winner_map
+from costmodel.questions.winners import MOST_TRACES, around, formulas_around, winners
+from costmodel.sources.derive import Tracer
+from costmodel.sources.source import Source
+from costmodel.terminal.cli import main
 from costmodel.tracing.pointwise import add_up
+from costmodel.tracing.protocol import adapted_model
 from costmodel.tracing.record import StepRecord
-from costmodel.training import Training
-from costmodel.winners import MOST_TRACES, around, formulas_around, winners
 
 CELLS = {
     "fft": ("mobilenet_v2", "fft", {}, Point(2, 97, 161, None)),

@@ -13,18 +13,19 @@ import torch
 from torch import nn
 
 import costmodel
-from costmodel.api import setup_of
-from costmodel.budget import SCANNED, Budget, Cost, Fit, Largest, fit
-from costmodel.cli import main
+from costmodel.algebra.domain import Domain
+from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
+from costmodel.algebra.polynomial import Polynomial
+from costmodel.cell.axes import LARGEST
+from costmodel.cell.request import Request, request
+from costmodel.cell.setup import setup_of
 from costmodel.contract import GROUPS
-from costmodel.domain import Domain
 from costmodel.errors import InputError
-from costmodel.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.methods import PAPER
-from costmodel.polynomial import Polynomial
-from costmodel.request import LARGEST, Request, request
-from costmodel.source import Source
-from costmodel.tradeoff import recommend
+from costmodel.questions.size import SCANNED, Budget, Cost, Fit, Largest, fit
+from costmodel.questions.tradeoff import recommend
+from costmodel.sources.source import Source
+from costmodel.terminal.cli import main
 from tests.cells import fresh, point
 from tests.lines import assert_refused
 

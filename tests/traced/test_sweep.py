@@ -20,15 +20,16 @@ import pytest
 from pyarrow import parquet
 
 import costmodel
-from costmodel import chunks, frames
-from costmodel.api import setup_of
-from costmodel.chunks import CHUNK, COLUMNS, Chunk, Refusal, grid_of
-from costmodel.cli import main
+from costmodel.algebra.formula import flops_key, kind_key, memory_key
+from costmodel.cell.setup import setup_of
 from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES
 from costmodel.errors import InputError
-from costmodel.formula import flops_key, kind_key, memory_key
 from costmodel.methods import METHODS, PAPER
-from costmodel.source import Source
+from costmodel.questions import frames
+from costmodel.questions import sweep as chunks
+from costmodel.questions.sweep import CHUNK, COLUMNS, Chunk, Refusal, grid_of
+from costmodel.sources.source import Source
+from costmodel.terminal.cli import main
 from tests.cells import fresh, point
 from tests.lines import assert_refused
 
@@ -148,8 +149,8 @@ def test_a_model_of_one_size_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert "mvit_v2_s takes 224x224 only" in capsys.readouterr().err
     frame = chunks.grid_of(Source(setup_of("mvit_v2_s", "bn_head")), {"resolution": (224,)})
     assert len(frame) == 1
-    from costmodel.arguments import CellArguments, CellsArguments
-    from costmodel.commands.sweep import _grids
+    from costmodel.terminal.arguments import CellArguments, CellsArguments
+    from costmodel.terminal.commands.sweep import _grids
 
     (asked,) = _grids(CellsArguments(["mvit_v2_s"], ["bn_head"], CellArguments(resolution="224")))
     assert len(asked) == 1
@@ -274,9 +275,9 @@ def test_a_long_sweep_takes_no_more_memory_than_a_short_one() -> None:
     """Peak of numpy's and Python's allocations over 2 and over 12 chunks."""
     code = """
 import sys, tracemalloc
-from costmodel.api import setup_of
-from costmodel.chunks import CHUNK, grid_of, sweep
-from costmodel.source import Source
+from costmodel.cell.setup import setup_of
+from costmodel.questions.sweep import CHUNK, grid_of, sweep
+from costmodel.sources.source import Source
 grid = grid_of(Source(setup_of("resnet18", "fft")), {"batch": range(1, int(sys.argv[1]) * CHUNK + 1)})
 for _ in sweep([grid], lambda *_: None): tracemalloc.is_tracing() or tracemalloc.start()
 print(tracemalloc.get_traced_memory()[1])

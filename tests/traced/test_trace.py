@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import costmodel
-from costmodel.api import setup_of
+from costmodel.cell.setup import setup_of
 from costmodel.contract import Point
 from costmodel.tracing.step import record_step
 

@@ -7,11 +7,11 @@ import math
 import pytest
 
 import costmodel
-from costmodel.api import setup_of
+from costmodel.cell.request import request
+from costmodel.cell.setup import setup_of
 from costmodel.methods import PAPER
-from costmodel.request import request
-from costmodel.source import Source
-from costmodel.tradeoff import RANKS, frontier
+from costmodel.questions.tradeoff import RANKS, frontier
+from costmodel.sources.source import Source
 
 
 @pytest.mark.parametrize("model", ["mobilenet_v3_small", "resnet18"])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.request import request
-from costmodel.source import Source
-from validate.measure import CellSpec
+from costmodel.cell.request import request
+from costmodel.sources.source import Source
+from validate.cell import CellSpec
 
 pytestmark = pytest.mark.usefixtures("derived")
 

@@ -10,8 +10,8 @@ from costmodel.contract import CONVENTIONS
 from costmodel.rules import arithmetic, paper, torch_counter
 from costmodel.rules.call import Extent
 from validate.claims.quantity import LAYER, Cell
-from validate.instruments import paper_flops, product_flops
-from validate.kernels import PRODUCTS, Layer
+from validate.host.kernels import PRODUCTS, Layer
+from validate.step.instruments import paper_flops, product_flops
 
 CHANNELS, SIDE, KERNEL = 96, 56, 3
 """Of the layer that claims are about: the depthwise one of mobilenet_v2 on 96 channels, at stride 1."""
@@ -36,7 +36,7 @@ def measured(of: Layer) -> dict[str, int]:
     """Run a layer and both its gradients on real tensors and count them with the validator's instruments.
 
     Returns:
-        ``flops.paper.NAME`` and ``kind.matmul.NAME`` for each of `validate.kernels.PRODUCTS`.
+        ``flops.paper.NAME`` and ``kind.matmul.NAME`` for each of `validate.host.kernels.PRODUCTS`.
     """
     x, weight, grad = torch.zeros(of.x), torch.zeros(of.weight), torch.zeros(of.out)
     how = (of.stride, of.padding, of.dilation, False, (0, 0), of.groups)
@@ -56,7 +56,7 @@ def predicted(of: Layer) -> dict[str, int]:
     """Count a layer and both its gradients by the rules of the package, from shapes alone.
 
     Returns:
-        ``flops.CONVENTION.NAME`` for each convention and each of `validate.kernels.PRODUCTS`.
+        ``flops.CONVENTION.NAME`` for each convention and each of `validate.host.kernels.PRODUCTS`.
     """
     found: dict[str, int] = {}
     for name in PRODUCTS:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from math import log
 from statistics import fmean, linear_regression
 
+from costmodel.algebra.formula import PEAK, flops_key, memory_key
 from costmodel.contract import GROUPS
-from costmodel.formula import PEAK, flops_key, memory_key
 from costmodel.methods import METHODS
+from validate.cell import CellSpec
 from validate.claims.claim import Operand, Reading
-from validate.measure import CellSpec
 
 LAYER = "layer"
 """In the place of a method: the three products of a single layer, see `validate.claims.layers`."""
@@ -25,7 +25,7 @@ class Cell:
     """What is measured for a claim: one image, a square one.
 
     Attributes:
-        model: as `validate.measure.CellSpec` has it.
+        model: as `validate.depths.operators.CellSpec` has it.
         method: a name, or `LAYER`.
         rank: ``None`` for a method without one.
         side: height and width.
@@ -44,7 +44,7 @@ class Cell:
 
 
 Costs = Mapping[Cell, Mapping[str, float]]
-"""Quantities of each cell, named as `validate.measure.measure` names them."""
+"""Quantities of each cell, named as `validate.depths.operators.measure` names them."""
 
 
 @dataclass(frozen=True, slots=True)

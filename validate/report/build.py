@@ -18,7 +18,7 @@ from validate.report.context import Context, Say
 from validate.report.host import machine, packages
 from validate.report.pages import Report, document
 from validate.report.sections import SECTIONS, Section
-from validate.table import writing
+from validate.suites.table import writing
 
 SCHEMA = "costmodel.report/1"
 NAME = "report"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from validate.limits import Limits
-from validate.measure import CellSpec
-from validate.plan import Plan
-from validate.pool import pool
-from validate.rows import SuiteTable
-from validate.table import validate_suite
+from validate.cell import CellSpec
+from validate.suites.plan import Plan
+from validate.suites.rows import SuiteTable
+from validate.suites.table import validate_suite
+from validate.workers.limits import Limits
+from validate.workers.pool import pool
 
 Say = Callable[[str, int, int], None]
 

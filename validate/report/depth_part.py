@@ -12,8 +12,8 @@ from costmodel.units import size
 from validate.depths import DEPTHS
 from validate.report.context import Context
 from validate.report.document import Block, Grid, Items, Prose
-from validate.rows import Row
-from validate.suite import cells
+from validate.suites.rows import Row
+from validate.suites.suite import cells
 
 OWN = {"process": "process", "time": "clock"}
 """Suites whose cells name their depth themselves."""

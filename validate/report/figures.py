@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from costmodel.algebra.formula import PEAK, memory_key
 from costmodel.contract import GROUPS
-from costmodel.formula import PEAK, memory_key
 from costmodel.methods import METHODS, PAPER
-from costmodel.plots.style import BLACK, GROUP_COLOURS, PHASE_COLOURS, looks
+from costmodel.output.plots.style import BLACK, GROUP_COLOURS, PHASE_COLOURS, looks
 from costmodel.units import size, work
 from validate.claims import Cell, Evidence
 from validate.claims.quantity import STEP, line

@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from costmodel.versions import installed
-from validate.table import PACKAGES
+from costmodel.sources.versions import installed
+from validate.suites.table import PACKAGES
 
 
 def packages() -> dict[str, str]:

@@ -9,12 +9,12 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import InputError
-from costmodel.tables import Table
+from costmodel.terminal.tables import Table
 from validate.report.context import Context
 from validate.report.document import Block, Gallery, Grid, Picture, Prose
 
 if TYPE_CHECKING:
-    from validate.kernels import KernelStudy
+    from validate.host.kernels import KernelStudy
 
 LARGEST = 10
 """Matrices that are shown; the command shows all."""
@@ -28,9 +28,9 @@ def measure(context: Context) -> dict[str, Any]:
     Raises:
         InputError: where the study is not part of this installation.
     """
-    if find_spec("validate.kernels") is None:
-        raise InputError("validate.kernels is not installed")
-    from validate.kernels import study
+    if find_spec("validate.host.kernels") is None:
+        raise InputError("validate.host.kernels is not installed")
+    from validate.host.kernels import study
 
     context.say("timing convolutions and SVDs", 0, 1)
     return study().to_dict()
@@ -38,8 +38,8 @@ def measure(context: Context) -> dict[str, Any]:
 
 def blocks(data: Mapping[str, Any]) -> Iterator[Block]:
     """Lay out what each convention explains, and the SVDs."""
-    from validate.kernels import KernelStudy
-    from validate.kernels_table import svds, verdicts
+    from validate.host.kernels import KernelStudy
+    from validate.host.kernels_table import svds, verdicts
 
     found = KernelStudy.from_dict(dict(data))
     yield Prose(
@@ -65,7 +65,7 @@ def _picture(found: KernelStudy) -> Picture:
     """Draw the study as its own command does; letters stay letters, which keeps the page small."""
     from matplotlib import rc_context
 
-    from validate.kernels_figure import figure
+    from validate.host.kernels_figure import figure
 
     text = StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "costmodel"}):

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
+from costmodel.algebra.formula import memory_key
+from costmodel.algebra.sizes import Capped
+from costmodel.cell.request import request_at
 from costmodel.contract import GROUPS
-from costmodel.formula import memory_key
 from costmodel.methods import METHODS, PAPER
-from costmodel.request import request_at
-from costmodel.sizes import Capped
-from costmodel.source import Source
+from costmodel.sources.source import Source
 from validate.claims import Cell, Claim, Evidence, claims, layers
 from validate.claims.quantity import LAYER, STEP, needed
 from validate.report.context import Context
-from validate.rows import SuiteTable
+from validate.suites.rows import SuiteTable
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "resnet18")
 """The paper's models, in the order of its figures."""

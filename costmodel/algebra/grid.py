@@ -1,0 +1,156 @@
+"""A formula at many points at once: whole arrays of exact integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.algebra.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula, memory_key
+from costmodel.algebra.polynomial import Monomial
+from costmodel.algebra.sizes import Capped
+from costmodel.contract import GROUPS
+from costmodel.errors import InputError
+
+Integers = npt.NDArray[np.int64]
+
+EXACT_FLOAT = 2**53
+"""Below this every integer is a float64, so that a matrix product of floats, which is fast, is exact."""
+
+LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The terms of all quantities as rows of coefficients over common monomials."""
+
+    monomials: tuple[Monomial, ...]
+    coefficients: Integers
+    starts: tuple[int, ...]
+
+
+def evaluate(
+    formula: CostFormula, base: Mapping[str, Integers], keys: Sequence[str] = QUANTITIES
+) -> dict[str, Integers]:
+    """Return quantities at many points.
+
+    Args:
+        formula: the closed form; the caller has checked that its domain contains every point.
+        base: values of the base symbols, one-dimensional arrays of one length.
+        keys: which of `QUANTITIES`.
+
+    Returns:
+        For each key an array of that length: FLOPs or bytes.
+
+    Raises:
+        InputError: where a number does not fit into 64 bits.
+    """
+    rows = _rows(formula, keys)
+    if rows is None:
+        raise _too_large(base)
+    values = _values(formula, base)
+    length = len(next(iter(base.values())))
+    factors = np.ones((len(rows.monomials), length))
+    reach = []
+    largest = {symbol: int(value.max(initial=0)) for symbol, value in values.items()}
+    for place, monomial in enumerate(rows.monomials):
+        product = 1
+        for symbol, power in monomial:
+            for _ in range(power):
+                factors[place] *= values[symbol]
+            product *= largest[symbol] ** power
+        reach.append(product)
+    bounds = [sum(abs(int(c)) * r for c, r in zip(row, reach, strict=True) if c) for row in rows.coefficients.tolist()]
+    terms: npt.NDArray[Any]
+    if max(bounds, default=0) < EXACT_FLOAT:
+        terms = rows.coefficients.astype(float) @ factors
+    elif max(bounds) <= LARGEST:
+        terms = rows.coefficients @ _exact(rows.monomials, values, length)
+    else:
+        raise _too_large(base)
+    ends = (*rows.starts[1:], len(rows.coefficients))
+    return {
+        key: (terms[start] if end - start == 1 else terms[start:end].max(axis=0)).astype(np.int64)
+        for key, start, end in zip(keys, rows.starts, ends, strict=True)
+    }
+
+
+def with_sum(found: dict[str, Integers]) -> dict[str, Integers]:
+    """Add the sum of the groups' own peaks to what `evaluate` returned for them.
+
+    Raises:
+        InputError: where it does not fit into 64 bits.
+    """
+    peaks = [found[memory_key(group)] for group in GROUPS]
+    if sum(int(values.max(initial=0)) for values in peaks) > LARGEST:
+        raise InputError("the sum of the groups' own peaks does not fit into 64 bits")
+    total: Integers = np.sum(peaks, axis=0, dtype=np.int64)
+    return {**found, SUM_OF_GROUP_PEAKS: total}
+
+
+def covered(formula: CostFormula, base: Mapping[str, Integers]) -> npt.NDArray[np.bool_]:
+    """Tell for each point whether the formula holds there."""
+    domain = formula.domain
+    inside = np.ones(len(next(iter(base.values()))), dtype=bool)
+    for axis, value in base.items():
+        source = domain.tied.get(axis, axis)
+        if axis in domain.tied and source in base:
+            inside &= value == base[source]
+        if source in domain.fixed:
+            inside &= value == domain.fixed[source]
+        elif source in domain.lower:
+            inside &= value >= domain.lower[source]
+            if source in domain.upper:
+                inside &= value <= domain.upper[source]
+            if source in domain.multiple:
+                inside &= value % domain.multiple[source] == 0
+        else:
+            inside[:] = False
+    return inside
+
+
+def _too_large(base: Mapping[str, Integers]) -> InputError:
+    reached = ", ".join(f"{axis} = {value.max(initial=0)}" for axis, value in base.items())
+    return InputError(f"sizes up to {reached}: a number of FLOPs or bytes does not fit into 64 bits")
+
+
+def _rows(formula: CostFormula, keys: Sequence[str]) -> _Rows | None:
+    """Return the terms as rows, ``None`` where a coefficient does not fit into 64 bits: of huge sides."""
+    place: dict[Monomial, int] = {}
+    entries: list[tuple[int, int, int]] = []
+    starts: list[int] = []
+    count = 0
+    for key in keys:
+        starts.append(count)
+        for term in formula.quantities[key]:
+            entries += [(count, place.setdefault(m, len(place)), c) for m, c in term.terms.items()]
+            count += 1
+    if any(abs(coefficient) > LARGEST for *_, coefficient in entries):
+        return None
+    coefficients = np.zeros((count, max(len(place), 1)), dtype=np.int64)
+    for row, column, coefficient in entries:
+        coefficients[row, column] = coefficient
+    return _Rows(tuple(place) or ((),), coefficients, tuple(starts))
+
+
+def _values(formula: CostFormula, base: Mapping[str, Integers]) -> dict[str, Integers]:
+    values = dict(base)
+    for name, size in formula.sizes.items():
+        if isinstance(size, Capped):
+            values[name] = np.minimum(base[size.axis], size.limit)
+        else:
+            arrays: Mapping[str, Any] = base  # floor division is the same on arrays
+            values[name] = np.asarray(size.at(arrays))
+    return values
+
+
+def _exact(monomials: Sequence[Monomial], values: Mapping[str, Integers], length: int) -> Integers:
+    factors = np.ones((len(monomials), length), dtype=np.int64)
+    for place, monomial in enumerate(monomials):
+        for symbol, power in monomial:
+            for _ in range(power):
+                factors[place] *= values[symbol]
+    return factors

@@ -1,0 +1,152 @@
+"""What a user asks for: for each axis a number, or a name that keeps it symbolic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from costmodel.cell.axes import Value, read
+from costmodel.cell.inputs import ANY_SIDES
+from costmodel.cell.setup import Setup
+from costmodel.contract import AXES, EVERY_RANK, SHORT_RANKS, Band, Point
+from costmodel.errors import InputError
+from costmodel.methods import check_rank_allowed
+
+_RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
+_OPTION = {"N": "batch", "H": "height", "W": "width", "S": "length", "r": "rank"}
+_SIZE_NAME = re.compile(r"\w*\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A point, some of whose axes may be names.
+
+    Attributes:
+        values: number or name of each axis that the cell has.
+        general: a number for each axis, to stand for the general case where it is symbolic.
+    """
+
+    values: Mapping[str, Value]
+    general: Mapping[str, int]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The axes that have a number."""
+        return {axis: value for axis, value in self.values.items() if isinstance(value, int)}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The axes that stay symbolic, with the name asked for."""
+        return {axis: value for axis, value in self.values.items() if isinstance(value, str)}
+
+    @property
+    def band(self) -> Band:
+        """The ranks that one formula has to hold for: those where it is short, or every one.
+
+        A name stands for every rank, but together with other names for those where the formula is short.
+        """
+        rank = self.values.get("r")
+        if isinstance(rank, str):
+            return EVERY_RANK if len(self.names) == 1 else SHORT_RANKS
+        return EVERY_RANK if rank and rank > SHORT_RANKS[1] else SHORT_RANKS
+
+    def representative(self) -> Point:
+        """Return a point in the region that is asked for: symbolic axes stand for their general case."""
+        chosen = {axis: self.general[axis] if isinstance(value, str) else value for axis, value in self.values.items()}
+        return Point.of(chosen)
+
+
+def request(
+    setup: Setup,
+    *,
+    rank: object = None,
+    batch: object = 1,
+    resolution: object = None,
+    height: object = None,
+    width: object = None,
+    length: object = None,
+) -> Request:
+    """Check what was asked for and fill in the defaults.
+
+    Raises:
+        InputError: for a value that is neither a positive integer nor a usable name, ``resolution`` together with
+            ``height`` or ``width``, a size that the model does not have or take, a rank where the method has none, or
+            one name for two axes.
+    """
+    method, inputs = setup.method, setup.subject.inputs
+    check_rank_allowed(method, rank)
+    if resolution is not None and (height is not None or width is not None):
+        raise InputError("--resolution and --height/--width exclude each other: give one side for both, or both sides")
+    both = None if resolution is None else read("resolution", resolution)
+    given = {"H": height, "W": width, "S": length}
+    values = {"N": read("batch", batch)}
+    for axis, raw in given.items():
+        if axis in inputs.axes:
+            side = both if axis in "HW" else None
+            values[axis] = side or (inputs.defaults[axis] if raw is None else read(_OPTION[axis], raw))
+        elif raw is not None or (axis in "HW" and both is not None):
+            option = "resolution" if raw is None else _OPTION[axis]
+            raise InputError(f"--{option}: {setup.subject.name} takes {inputs}, which has no {axis}")
+    if method.rank is not None:
+        values["r"] = read("rank", rank) if rank is not None else method.rank
+    _check_names(values, square=both is not None)
+    _check_lattice(values, setup)
+    return Request(values, {"N": 2, **inputs.defaults, "r": max(method.rank or 1, 2)})
+
+
+def request_at(setup: Setup, point: Mapping[str, Value]) -> Request:
+    """Check a point given by its axes.
+
+    Raises:
+        InputError: as `request`.
+    """
+    given = {_OPTION[axis]: value for axis, value in point.items()}
+    if "H" in point and point["H"] == point.get("W"):
+        given["resolution"] = given.pop("height")  # one name may stand for both sides
+        del given["width"]
+    return request(setup, **given)
+
+
+def _check_lattice(values: Mapping[str, Value], setup: Setup) -> None:
+    lattice, name = setup.subject.lattice, setup.subject.name
+    if lattice != ANY_SIDES and not {"H", "W"} <= values.keys():
+        raise InputError(f"--input {setup.subject.inputs}: {name} takes images, expected H and W among the sizes")
+    height, width = values.get("H"), values.get("W")
+    if lattice.square and height != width:
+        raise InputError(f"{height}x{width}: {name} takes square images; give one side for both with --resolution")
+    if lattice.only and {height, width} != {lattice.only}:
+        raise InputError(f"{height}x{width}: {name} takes {lattice.only}x{lattice.only} only")
+    for side in (height, width):
+        if isinstance(side, int) and side % lattice.multiple:
+            below = side // lattice.multiple * lattice.multiple
+            near = " or ".join(str(value) for value in (below, below + lattice.multiple) if value)
+            raise InputError(f"side {side}: {name} takes multiples of {lattice.multiple}, such as {near}")
+
+
+def numbers_only(asked: Request, why: str) -> Point:
+    """Return the point asked for.
+
+    Raises:
+        InputError: when an axis was given a name.
+    """
+    for axis, name in asked.names.items():
+        raise InputError(f"--{_OPTION[axis]} {name}: {why}, give a positive integer")
+    return asked.representative()
+
+
+def _check_names(values: Mapping[str, Value], square: bool) -> None:
+    taken: dict[str, str] = {}
+    axes = [axis for axis in AXES if axis != "S" or axis in values]  # S is free for models without tokens
+    for axis, name in values.items():
+        if not isinstance(name, str):
+            continue
+        option = _OPTION[axis]
+        if name in _RESERVED or _SIZE_NAME.fullmatch(name) or (name in axes and name != axis and not square):
+            raise InputError(f"--{option} {name}: this name has a meaning in formulas; choose another, such as {axis}")
+        other = taken.get(name.lower())  # sizes are named by the lower case of their axis
+        if other and not (square and axis == "W"):
+            raise InputError(
+                f"--{option} {name}: the name already stands for --{other}; choose another, such as {axis}"
+            )
+        taken[name.lower()] = option

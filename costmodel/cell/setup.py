@@ -1,0 +1,97 @@
+"""A cell without its point: model, method with its options, and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from costmodel.cell import subjects
+from costmodel.cell.axes import positive
+from costmodel.cell.inputs import InputSpec
+from costmodel.cell.subjects import Subject
+from costmodel.cell.training import Training
+from costmodel.contract import DEFAULT_CLASSES
+from costmodel.methods import METHODS, Method, Options, find
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULT_OPTIONS, DEFAULT_TRAINING = Options(), Training()
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is costed at every point alike.
+
+    Attributes:
+        subject: the model and its input.
+        method: how it is adapted.
+        options: what the method is told beside its rank.
+        training: optimizer, loss, precision and the like.
+
+    Raises:
+        InputError: for options that the method does not know.
+    """
+
+    subject: Subject
+    method: Method
+    options: Options = DEFAULT_OPTIONS
+    training: Training = DEFAULT_TRAINING
+
+    def __post_init__(self) -> None:
+        self.method.check(self.options, self.training)
+
+    @property
+    def tested(self) -> bool:
+        """Whether the tests compare its formulas with fresh traces; those of others are checked when they answer."""
+        return self.subject.tested and self._by_name
+
+    @property
+    def _by_name(self) -> bool:
+        return METHODS.get(self.method.name) is self.method
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        """Everything that decides the cost, as plain data; ``None`` where it is code of the caller's."""
+        if self.subject.identity is None or not (self._by_name or self.method.identity):
+            return None
+        return {
+            "subject": dict(self.subject.identity),
+            "inputs": str(self.subject.inputs),
+            "method": [self.method.name, self.method.identity],
+            "options": self.options.given,
+            "training": asdict(self.training),
+        }
+
+    @property
+    def optimizer_name(self) -> str:
+        """The optimizer's name in the JSON: a method's own, or one of `OPTIMIZERS`."""
+        return f"{self.method.name}_adamw" if self.method.optimizer else self.training.optimizer
+
+    @property
+    def label(self) -> str:
+        """Model, method and what differs from the defaults, in the words of the command line."""
+        parts = (self.subject.name, self.method.name, self.options.label, self.training.label)
+        return " ".join(part for part in parts if part)
+
+
+def setup_of(
+    model: str | nn.Module | Callable[[], nn.Module],
+    method: Any = "fft",
+    *,
+    classes: int = DEFAULT_CLASSES,
+    inputs: str | InputSpec | None = None,
+    aux: bool = False,
+    options: Options | None = None,
+    training: Training | None = None,
+) -> Setup:
+    """Return the cell, without its point, that `estimate` and `validate` speak of.
+
+    Args: as `estimate`.
+
+    Raises:
+        InputError: for bad input.
+    """
+    subject = subjects.find(model, positive("classes", classes), inputs, aux)
+    return Setup(subject, find(method), options or Options(), training or Training())

@@ -1,0 +1,1 @@
+"""What a host adds to tensors: workspaces of its kernels, resident memory, seconds."""

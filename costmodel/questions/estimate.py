@@ -1,0 +1,253 @@
+"""One step: an `Estimate`, the numbers and formulas of a cell at a point."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from costmodel.algebra.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
+from costmodel.cell.request import Request, request_at
+from costmodel.cell.setup import Setup
+from costmodel.cell.words import described
+from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.sources.source import Source
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    import pandas as pd
+
+Tree = Mapping[str, Any]
+"""Nested read-only mappings, laid out as the contract's JSON."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of one fine-tuning step, as numbers where the point is a number and as formulas everywhere.
+
+    Attributes:
+        model: the model's name, aliases resolved.
+        alias: the name asked for, where it was an alias.
+        method: name of the method.
+        optimizer: name of the optimizer.
+        loss: name of the loss.
+        classes: outputs of the head, ``None`` for a module given as an object.
+        point: N, H, W, r; ``None`` where symbolic or without meaning.
+        symbolic: the axes that stay symbolic, with their name in the formulas.
+        flops: ``flops["torch"]["backward"]``; ``arithmetic`` also has ``by_kind``. FLOPs.
+        memory: ``memory["groups"]["act"]``, ``memory["peak"]``, ``memory["sum_of_group_peaks"]``, ``memory["input"]``;
+            bytes.
+        symbols: definition of each named size in the formulas.
+        domain: condition on each axis under which the formulas hold.
+        versions: packages that the numbers were derived with.
+        unknown: operators without an arithmetic rule, with their number of calls; empty when every one has a rule.
+        grouped_convolutions: how many convolutions of the forward pass have groups.
+        overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
+        formula: the closed form itself.
+    """
+
+    model: str
+    alias: str | None
+    method: str
+    optimizer: str
+    loss: str
+    classes: int | None
+    point: Mapping[str, int | None]
+    symbolic: Mapping[str, str]
+    flops: Tree
+    memory: Tree
+    symbols: Mapping[str, str]
+    domain: Mapping[str, str]
+    versions: Mapping[str, str]
+    unknown: Mapping[str, int]
+    grouped_convolutions: int
+    overcounted: bool
+    formula: CostFormula = field(repr=False)
+    _source: Source = field(repr=False, compare=False)
+    _request: Request = field(repr=False, compare=False)
+
+    def at(
+        self,
+        *,
+        N: int | None = None,
+        H: int | None = None,
+        W: int | None = None,
+        S: int | None = None,
+        r: int | None = None,
+        resolution: int | None = None,
+    ) -> Estimate:
+        """Return the same cell at another point; axes left out stay as they are, ``resolution`` is H and W at once.
+
+        Outside the domain of the formulas at hand they are derived again for the region asked for.
+
+        Raises:
+            InputError: as `estimate`.
+        """
+        given = {"N": N, "H": resolution or H, "W": resolution or W, "S": S, "r": r}
+        values = {**self._request.values, **{axis: value for axis, value in given.items() if value is not None}}
+        asked = request_at(self.setup, values)
+        return answer(self._source, asked, self.alias)
+
+    @cached_property
+    def formulas(self) -> Tree:
+        """The closed forms as text, laid out as ``flops`` and ``memory``; with ``arithmetic_matmul``.
+
+        For methods that refresh a projection ``amortised`` too.
+        """
+        return _frozen(_formulas(self.formula, self.setup.method.refreshes))
+
+    @property
+    def setup(self) -> Setup:
+        """Model, method and training that this is an estimate of."""
+        return self._source.setup
+
+    def amortised(self, convention: str = "arithmetic", T: int | None = None) -> Fraction | None:
+        """Return FLOPs of an optimizer step with step 0's extra work spread over ``T`` steps.
+
+        optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic. ``T`` is GaLore's update gap.
+        """
+        first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
+        from fractions import Fraction  # 5 ms that most answers do not need
+
+        spread = T or self.setup.options.update_gap
+        return None if first is None or later is None else later + Fraction(first - later, spread)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract's JSON object as plain data."""
+        data: dict[str, Any] = {"schema": "costmodel.estimate/1", **described(self.setup, self.alias)}
+        for name in ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown"):
+            data[name] = _plain(getattr(self, name))
+        data["grouped_convolutions"] = self.grouped_convolutions
+        return data
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the contract's JSON object as text."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each number: ``quantity``, ``part``, ``phase``, ``value``, ``unit``, ``formula``.
+
+        ``value`` has pandas' nullable integer type; it is missing where the point is symbolic.
+        """
+        import pandas as pd
+
+        rows: list[tuple[str, str, str | None, int | None, str, str]] = []
+        for convention in CONVENTIONS:
+            for phase in PHASES:
+                text = self.formulas["flops"][convention][phase]
+                rows.append(("flops", convention, phase, self.flops[convention][phase], "FLOP", text))
+        for kind in KINDS:
+            for phase in PHASES:
+                value = self.flops["arithmetic"]["by_kind"][phase][kind]
+                rows.append(
+                    ("flops", f"arithmetic.{kind}", phase, value, "FLOP", self.formula.text(kind_key(kind, phase)))
+                )
+        for group in GROUPS:
+            rows.append(("memory", group, None, self.memory["groups"][group], "byte", self.formulas["memory"][group]))
+        for total in ("sum_of_group_peaks", "peak"):
+            rows.append(("memory", total, None, self.memory[total], "byte", self.formulas["memory"][total]))
+        rows.append(("memory", "input", None, self.memory["input"], "byte", self.formula.text(INPUT)))
+        frame = pd.DataFrame(rows, columns=["quantity", "part", "phase", "value", "unit", "formula"])
+        return frame.astype({"value": "Int64"})
+
+    @property
+    def sympy(self) -> dict[str, Any]:
+        """The formulas as sympy expressions, laid out as ``formulas``; ``symbols`` holds the named sizes' definitions.
+
+        Symbols are ``sympy.Symbol(name, integer=True, positive=True)``.
+        """
+        import sympy
+
+        names = {*self.symbols, *self.formula.domain.lower, "T"}
+        known: dict[str, Any] = {name: sympy.Symbol(name, integer=True, positive=True) for name in names}
+        known |= {name: getattr(sympy, name) for name in ("floor", "Min", "Max")}
+
+        def parse(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {name: parse(item) for name, item in value.items()}
+            expression: sympy.Expr = sympy.parse_expr(value, local_dict=known)
+            return expression
+
+        return {**parse(self.formulas), "symbols": parse(self.symbols)}
+
+
+def _plain(value: Any) -> Any:
+    return {name: _plain(item) for name, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _frozen(value: dict[str, Any]) -> Tree:
+    return MappingProxyType({name: _frozen(item) if isinstance(item, dict) else item for name, item in value.items()})
+
+
+def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[], None] = lambda: None) -> Estimate:
+    """Evaluate or bind a cell's formula for a request.
+
+    Args: as `Source.derivation`, and the alias that the model was asked for by.
+    """
+    derivation = cell.derivation(asked, working)
+    shown = derivation.formula
+    if asked.names:
+        shown = shown.bind({**asked.values})
+        numbers = {key: terms[0].constant if len(terms) == 1 else None for key, terms in shown.quantities.items()}
+    else:
+        numbers = {**shown.evaluate(asked.numbers)}
+    groups = {group: numbers[memory_key(group)] for group in GROUPS}
+    known = [value for value in groups.values() if value is not None]
+    by_kind = {phase: {kind: numbers[kind_key(kind, phase)] for kind in KINDS} for phase in PHASES}
+    flops: dict[str, Any] = {c: {phase: numbers[flops_key(c, phase)] for phase in PHASES} for c in CONVENTIONS}
+    flops["arithmetic"]["by_kind"] = by_kind
+    memory = {
+        "groups": groups,
+        "sum_of_group_peaks": sum(known) if len(known) == len(GROUPS) else None,
+        "peak": numbers[PEAK],
+        "input": numbers[INPUT],
+    }
+    setup = cell.setup
+    axes = [axis for axis in AXES if axis != "S" or axis in asked.values]
+    return Estimate(
+        model=setup.subject.name,
+        alias=alias,
+        method=setup.method.name,
+        optimizer=setup.optimizer_name,
+        loss=setup.training.loss,
+        classes=setup.subject.classes,
+        point=MappingProxyType({axis: asked.numbers.get(axis) for axis in axes}),
+        symbolic=MappingProxyType(asked.names),
+        flops=_frozen(flops),
+        memory=_frozen(memory),
+        symbols=MappingProxyType(shown.symbols()),
+        domain=MappingProxyType(shown.domain.describe()),
+        versions=MappingProxyType(cell.versions),
+        unknown=MappingProxyType(dict(derivation.unknown)),
+        grouped_convolutions=derivation.grouped,
+        overcounted=derivation.overcounted,
+        formula=shown,
+        _source=cell,
+        _request=asked,
+    )
+
+
+def _formulas(formula: CostFormula, amortised: bool) -> dict[str, Any]:
+    flops = {c: {phase: formula.text(flops_key(c, phase)) for phase in PHASES} for c in CONVENTIONS}
+    memory = {group: formula.text(memory_key(group)) for group in GROUPS}
+    memory |= {"sum_of_group_peaks": formula.sum_of_group_peaks(), "peak": formula.text(PEAK)}
+    texts: dict[str, Any] = {
+        "flops": flops,
+        "arithmetic_matmul": {phase: formula.text(kind_key("matmul", phase)) for phase in PHASES},
+        "memory": memory,
+    }
+    if amortised:
+        texts["amortised"] = {c: _amortised_text(formula, c) for c in CONVENTIONS}
+    return texts
+
+
+def _amortised_text(formula: CostFormula, convention: str) -> str:
+    (first,), (later,) = (
+        formula.quantities[flops_key(convention, phase)] for phase in ("optimizer_first", "optimizer")
+    )
+    once = CostFormula({"once": (first - later,)}, formula.sizes, formula.domain).text("once")
+    return f"{formula.text(flops_key(convention, 'optimizer'))} + ({once})/T"

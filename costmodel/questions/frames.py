@@ -1,0 +1,107 @@
+"""Swept points as rows: a pandas frame, or a file written a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from costmodel.contract import AXES
+from costmodel.errors import InputError
+from costmodel.files import replacing
+from costmodel.questions.sweep import COLUMNS, Chunk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("model", "method")),
+        *(pa.field(name, pa.int64()) for name in (*AXES, *COLUMNS)),
+    ]
+)
+"""A row for each point; an axis that the cell does not have is missing there."""
+
+Append = Callable[[pa.Table], None]
+
+
+def rows(chunk: Chunk) -> pa.Table:
+    """Return a chunk as rows of `SCHEMA`."""
+    length = len(chunk)
+    numbers = {**chunk.points, **chunk.costs}
+    columns: list[Any] = [pa.array(np.full(length, name)) for name in (chunk.model, chunk.method)]
+    columns += [
+        pa.array(numbers[name]) if name in numbers else pa.nulls(length, pa.int64()) for name in (*AXES, *COLUMNS)
+    ]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def frame(chunks: Sequence[Chunk]) -> pd.DataFrame:
+    """Return chunks as one pandas frame; axes have pandas' nullable integer type."""
+    import pandas as pd
+
+    table = pa.concat_tables([rows(chunk) for chunk in chunks]) if chunks else SCHEMA.empty_table()
+    made: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return made
+
+
+@contextmanager
+def writer(path: Path) -> Iterator[Append]:
+    """Open a file for rows: CSV, Parquet or JSON Lines by its ending; it appears when it is complete.
+
+    Yields:
+        A function that appends rows of `SCHEMA`.
+
+    Raises:
+        InputError: for another ending, or a file that cannot be written.
+    """
+    opened = _WRITERS.get(path.suffix.lower())
+    if opened is None:
+        raise InputError(f"--output {path}: expected a file that ends in {', '.join(_WRITERS)}")
+    try:
+        with replacing(path) as temporary:
+            temporary.touch()  # says why it cannot be written in one word, where pyarrow has many
+            with opened(temporary) as append:
+                yield append
+    except OSError as error:
+        raise InputError(f"--output {path} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Append]:
+    from pyarrow import csv
+
+    with csv.CSVWriter(str(path), SCHEMA, write_options=csv.WriteOptions(quoting_style="needed")) as sink:
+        yield sink.write_table
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Append]:
+    from pyarrow import parquet
+
+    with parquet.ParquetWriter(str(path), SCHEMA) as sink:
+        yield sink.write_table
+
+
+@contextmanager
+def _json_lines(path: Path) -> Iterator[Append]:
+    import pandas as pd
+
+    with path.open("w", encoding="utf-8") as sink:
+
+        def append(table: pa.Table) -> None:
+            found = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+            sink.write(found.to_json(orient="records", lines=True))
+
+        yield append
+
+
+_WRITERS: dict[str, Callable[[Path], AbstractContextManager[Append]]] = {
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".jsonl": _json_lines,
+}

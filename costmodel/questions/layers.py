@@ -1,0 +1,192 @@
+"""Cost of each module: FLOPs of every phase, and bytes of parameters, gradients and saved activations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from costmodel.contract import CONVENTIONS, PHASES
+from costmodel.questions.peak import timeline
+from costmodel.tracing.attribution import alive, attribute
+from costmodel.tracing.record import OpCall, StepRecord
+
+OUTSIDE = "(step)"
+"""What stands for the empty path: calls of the model's own forward, the loss, and what belongs to no module."""
+
+Count = Callable[[OpCall], int]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """The cost of one module, of its own or with all below it; every sum over modules equals the step's total.
+
+    Attributes:
+        path: the module's path; empty for the model itself, the loss, and what belongs to no module.
+        kind: class name of the module, empty where that is not known.
+        flops: FLOPs of each phase of the contract under one convention. An optimizer call counts for the module that
+            has the parameter it works on; with checkpointing, a module's recomputation is part of its backward pass.
+        param: bytes of its parameters; one shared by several modules counts for the first.
+        grad: bytes of its parameters' gradients at the first instant at which the gradients of the whole model take
+            most: all of them, where they are kept until the optimizer has run. As everywhere, bytes of storage: a
+            gradient that is a view keeps the whole storage alive.
+        saved: bytes of activations that its forward made and that are alive when the first forward pass ends.
+    """
+
+    path: str
+    kind: str
+    flops: Mapping[str, int]
+    param: int
+    grad: int
+    saved: int
+
+    @property
+    def name(self) -> str:
+        """The path as shown: `OUTSIDE` where it is empty."""
+        return self.path or OUTSIDE
+
+
+def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCost, ...]:
+    """Return the own cost of every module that has any, parents first, in the model's order.
+
+    Args:
+        record: both steps at one point.
+        convention: how to count FLOPs, one of the contract's.
+    """
+    found = attribute(record)
+    flops: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(PHASES, 0))
+    count = _counter(convention)
+    for call, module in zip(record.calls, found.calls, strict=True):
+        if phase := _phase(call):
+            flops[module][phase] += count(call)
+
+    def held(group: str, instant: int) -> dict[str, int]:
+        sums: dict[str, int] = defaultdict(int)
+        for live in alive(record, instant):
+            if live.group == group:
+                sums[found.module(live)] += live.nbytes
+        return sums
+
+    over_time = timeline(record)
+    param = held("param", 0)
+    grad = held("grad", int(over_time.groups["grad"].argmax()))
+    saved = held("act", over_time.phases[0].end - 1)
+    costs = [
+        LayerCost(path, record.modules.get(path, ""), flops[path], param[path], grad[path], saved[path])
+        for path in {**record.modules, **dict.fromkeys([*found.calls, *param, *grad, *saved])}
+    ]
+    own = [cost for cost in costs if any(cost.flops.values()) or cost.param or cost.grad or cost.saved]
+    return tuple(in_order(own))
+
+
+def _phase(call: OpCall) -> str | None:
+    """Name the contract's phase of a call; step 1 repeats step 0 but for the optimizer."""
+    if call.phase == "optimizer":
+        return "optimizer_first" if call.step == 0 else "optimizer"
+    return call.phase if call.step == 0 else None
+
+
+def _counter(convention: str) -> Count:
+    """Return what counts the FLOPs of one call under a convention."""
+    from costmodel.rules import arithmetic, paper, torch_counter
+    from costmodel.rules.call import Extent
+    from costmodel.tracing.trace import as_rule_call
+
+    def exact(flops: Extent) -> int:
+        assert isinstance(flops, int), "the shapes of a record are integers"
+        return flops
+
+    counters: dict[str, Count] = {
+        "arithmetic": lambda call: sum(map(exact, (arithmetic.count(as_rule_call(call)) or {}).values())),
+        "torch": lambda call: exact(torch_counter.count(as_rule_call(call))),
+        "paper": lambda call: exact(paper.count(as_rule_call(call))),
+    }
+    assert counters.keys() == {*CONVENTIONS}
+    return counters[convention]
+
+
+# -- sums ----------------------------------------------------------------------------------------------------------
+
+
+def total(costs: Iterable[LayerCost]) -> LayerCost:
+    """Add up own costs; of all modules, this is the cost of the step."""
+    return _sum("", "", tuple(costs))
+
+
+def folded(
+    costs: Iterable[LayerCost], depth: int | None = None, kinds: Mapping[str, str] | None = None
+) -> tuple[LayerCost, ...]:
+    """Add each module's cost to its ancestor at a depth, so that the rows still add up to the total.
+
+    Args:
+        costs: own costs, as `layers` returns them.
+        depth: the longest path to keep, in names: 1 for the children of the model; ``None`` for any.
+        kinds: class names of the ancestors by path, ``record.modules``.
+    """
+    return _sums(costs, lambda path: [".".join(path.split(".")[:depth])], kinds or {})
+
+
+def rolled(
+    costs: Iterable[LayerCost], depth: int | None = None, kinds: Mapping[str, str] | None = None
+) -> tuple[LayerCost, ...]:
+    """Add each module's cost to all its ancestors: a row includes everything below it, parents stand before children.
+
+    The rows without a dot in their path, the empty path included, add up to the total.
+
+    Args:
+        costs: own costs, as `layers` returns them.
+        depth: the longest path to show, in names; ``None`` for any.
+        kinds: class names of the ancestors by path, ``record.modules``.
+    """
+    return _sums(costs, lambda path: _lineage(path)[:depth], kinds or {})
+
+
+def in_order(costs: Iterable[LayerCost], value: Callable[[LayerCost], int] | None = None) -> list[LayerCost]:
+    """Sort rows as a tree: parents before children, each module followed by all below it.
+
+    Args:
+        costs: rows in the order in which siblings stand.
+        value: sorts siblings by this, largest first; the parents must be among the rows.
+    """
+    costs = list(costs)
+    place: dict[str, int] = {}
+    for cost in costs:
+        for path in _lineage(cost.path):
+            place.setdefault(path, len(place))
+    place[""] = len(place)  # what is no module's stands last
+    first = {cost.path: -value(cost) for cost in costs} if value else {}
+    return sorted(costs, key=lambda cost: [(first.get(path, 0), place[path]) for path in _lineage(cost.path)])
+
+
+def depth_of(path: str) -> int:
+    """Return how many modules a path goes down from the model: 2 for ``features.0``; at least 1."""
+    return path.count(".") + 1
+
+
+def _lineage(path: str) -> list[str]:
+    """Return a path with all paths above it, from the top; the empty path stands for itself alone."""
+    names = path.split(".")
+    return [".".join(names[: end + 1]) for end in range(len(names))]
+
+
+def _sums(
+    costs: Iterable[LayerCost], ancestors: Callable[[str], list[str]], kinds: Mapping[str, str]
+) -> tuple[LayerCost, ...]:
+    costs = list(costs)
+    kinds = {cost.path: cost.kind for cost in costs} | dict(kinds)
+    members: dict[str, list[LayerCost]] = defaultdict(list)
+    for cost in costs:
+        for path in ancestors(cost.path):
+            members[path].append(cost)
+    return tuple(in_order(_sum(path, kinds.get(path, ""), tuple(below)) for path, below in members.items()))
+
+
+def _sum(path: str, kind: str, costs: tuple[LayerCost, ...]) -> LayerCost:
+    return LayerCost(
+        path,
+        kind,
+        {phase: sum(cost.flops[phase] for cost in costs) for phase in PHASES},
+        sum(cost.param for cost in costs),
+        sum(cost.grad for cost in costs),
+        sum(cost.saved for cost in costs),
+    )

@@ -1,0 +1,62 @@
+"""Derived formulas on disk, by content: an entry is used only for the very cell, code and versions that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from costmodel.algebra.formula import Derivation
+from costmodel.files import canonical, write_whole
+
+SCHEMA = 3
+
+
+@cache
+def source_digest() -> str:
+    """Digest of this package's own source: another rule or another trace makes another entry."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class FormulaCache:
+    """The derivations of one cell, one for each region derived so far."""
+
+    def __init__(self, identity: dict[str, Any]) -> None:
+        """Open the entry for ``identity``: everything that decides the cell's formulas, as plain data."""
+        self._identity = identity | {"schema": SCHEMA, "source": source_digest()}
+        name = _digest(self._identity)
+        folder = os.environ.get("COSTMODEL_CACHE_DIR") or platformdirs.user_cache_dir("costmodel")
+        self._path = Path(folder) / "formulas" / f"{name}.json"
+
+    def load(self) -> list[Derivation]:
+        """Return what is stored; nothing when there is no entry, or it is broken or of another cell."""
+        try:
+            entry = json.loads(self._path.read_text(encoding="utf-8"))
+            if entry["identity"] != self._identity or entry["sha256"] != _digest(entry["derivations"]):
+                return []
+            return [Derivation.from_dict(item) for item in entry["derivations"]]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return []
+
+    def store(self, derivations: list[Derivation]) -> None:
+        """Write the entry whole or not at all; where the folder cannot be written, the next call derives again."""
+        data = [item.to_dict() for item in derivations]
+        entry = {"identity": self._identity, "sha256": _digest(data), "derivations": data}
+        try:
+            write_whole(self._path, json.dumps(entry))
+        except OSError:
+            return
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(canonical(data)).hexdigest()

@@ -1,0 +1,154 @@
+"""``costmodel compare``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from costmodel.cell.request import numbers_only
+from costmodel.contract import GROUPS, PHASES, STEP_PHASES
+from costmodel.questions.compare import Side, side_by_side, to_dict
+from costmodel.questions.estimate import answer
+from costmodel.sources.source import Source
+from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
+from costmodel.terminal.console import print_json, working
+from costmodel.terminal.tables import Block, Line, Row, Table, show
+from costmodel.units import size, work
+
+
+class Figure(StrEnum):
+    """What the bars of a figure show."""
+
+    MEMORY = "memory"
+    FLOPS = "flops"
+
+
+@takes_cells
+def compare(
+    cells: CellsArguments,
+    as_json: AsJson = False,
+    convention: Convention = "arithmetic",
+    plot: PlotFile = None,
+    figure: Annotated[Figure, typer.Option(help="What --plot draws.")] = Figure.MEMORY,
+) -> None:
+    """Put methods and models side by side: memory groups, FLOPs of each phase, and ratios to full fine-tuning."""
+    setups = cells.setups()
+    asked = cells.requests(setups)
+    for request in asked:
+        numbers_only(request, "methods are compared at one point")
+    with working() as say:
+        estimates = []
+        for setup, request in zip(setups, asked, strict=True):
+            note = partial(say, f"tracing {setup.label}")
+            estimates.append(answer(Source(setup), request, cells.alias(setup), note))
+    sides = side_by_side(estimates, convention)
+    if plot is not None:
+        _draw(sides, figure, plot)
+    if as_json:
+        print_json(to_dict(sides))
+    else:
+        show(_blocks(sides))
+
+
+def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
+    from costmodel.output import plots
+
+    models = {model: [side for side in sides if side.estimate.model == model] for model in _models(sides)}
+    points = {_point(chosen) for chosen in models.values()}
+    title = points.pop() if len(points) == 1 else ""
+    of = {
+        model if title else f"{model}: {_point(chosen)}": {side.estimate.method: side.estimate for side in chosen}
+        for model, chosen in models.items()
+    }
+    if figure is Figure.MEMORY:
+        groups = {m: {k: e.memory["groups"] for k, e in methods.items()} for m, methods in of.items()}
+        peaks = {m: {k: e.memory["peak"] for k, e in methods.items()} for m, methods in of.items()}
+        drawn = plots.memory_bars(groups, peaks, title)
+    else:
+        convention = sides[0].convention
+        phases = {
+            model: {
+                name: {phase: found.flops[convention][phase] for phase in STEP_PHASES}
+                for name, found in methods.items()
+            }
+            for model, methods in of.items()
+        }
+        drawn = plots.flops_bars(phases, convention, title)
+    plots.save(drawn, path)
+
+
+def _models(sides: list[Side]) -> list[str]:
+    return list(dict.fromkeys(side.estimate.model for side in sides))
+
+
+def _blocks(sides: list[Side]) -> list[Block]:
+    blocks: list[Block] = []
+    for model in _models(sides):
+        chosen = [side for side in sides if side.estimate.model == model]
+        blocks += [Line(_heading(chosen), "bold"), Line(), _memory(chosen), Line(), _flops(chosen), Line()]
+    blocks.append(Line(f"Of a method's row, 'of fft' is the share of what full fine-tuning takes. {_LEGEND}"))
+    return blocks
+
+
+_LEGEND = (
+    "sum: of the groups' own peaks (the paper's total); peak: what has to fit in RAM. "
+    "step: forward, backward and a later optimizer step; step 0 has the first optimizer step, GaLore's SVD included."
+)
+
+
+def _heading(sides: list[Side]) -> str:
+    first = sides[0].estimate
+    alias = f" ({first.alias})" if first.alias else ""
+    return f"{first.model}{alias}: {_point(sides)}"
+
+
+def _point(sides: list[Side]) -> str:
+    """Say what the methods of one model have in common."""
+    first = sides[0].estimate
+    points = {axis: value for side in sides for axis, value in side.estimate.point.items() if value is not None}
+    sizes = ", ".join(f"{axis} = {value}" for axis, value in points.items())
+    classes = f", {first.classes} classes" if first.classes else ""
+    told = f", {first.setup.training.label}" if first.setup.training.label else ""
+    return f"{sizes}{classes}, loss {first.loss}{told}"
+
+
+def _memory(sides: list[Side]) -> Table:
+    rows = [
+        Row(
+            (
+                side.estimate.method,
+                *(size(side.estimate.memory["groups"][group]) for group in GROUPS),
+                size(side.estimate.memory["sum_of_group_peaks"]),
+                _share(side.ratios["sum_of_group_peaks"]),
+                size(side.estimate.memory["peak"]),
+                _share(side.ratios["peak"]),
+            )
+        )
+        for side in sides
+    ]
+    return Table(("Memory", *GROUPS, "sum", "of fft", "peak", "of fft"), tuple(rows))
+
+
+def _flops(sides: list[Side]) -> Table:
+    rows = [
+        Row(
+            (
+                side.estimate.method,
+                *(work(side.estimate.flops[side.convention][phase]) for phase in PHASES),
+                work(side.step),
+                _share(side.ratios["step"]),
+                _share(side.ratios["first_step"]),
+            )
+        )
+        for side in sides
+    ]
+    names = ("forward", "backward", "optimizer, step 0", "optimizer, later")
+    return Table((f"FLOPs, {sides[0].convention}", *names, "step", "of fft", "step 0 of fft"), tuple(rows))
+
+
+def _share(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.1%}"

@@ -1,0 +1,128 @@
+"""``costmodel formula``."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from costmodel.cell.request import Request
+from costmodel.cell.setup import Setup
+from costmodel.errors import InputError, LiftError, unknown
+from costmodel.files import write_whole
+from costmodel.output.export import FORMATS, SELECTIONS, ClosedForms
+from costmodel.questions.estimate import answer
+from costmodel.sources.regions import formulas
+from costmodel.sources.source import Source
+from costmodel.terminal.arguments import CellArguments, CellsArguments, takes_cells
+from costmodel.terminal.console import working
+from costmodel.terminal.render import heading
+
+BATCH = "N"
+"""The batch stays symbolic here where it is left out."""
+
+
+def _symbolic_batch(command: Callable[..., None]) -> Callable[..., None]:
+    """Let the batch stay symbolic where it is left out; the other sizes have no default of their own."""
+    parameters = inspect.signature(command).parameters.values()
+    seen = [parameter.replace(default=BATCH) if parameter.name == "batch" else parameter for parameter in parameters]
+    command.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]  # what typer reads
+    return command
+
+
+@_symbolic_batch
+@takes_cells
+def formula(
+    cells: CellsArguments,
+    form: Annotated[
+        str | None, typer.Option("--format", help=f"{', '.join(FORMATS)} (text if left out).", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    quantity: Annotated[str, typer.Option(help=f"Which numbers: {', '.join(SELECTIONS)}.")] = "all",
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX: a document, not a fragment.")] = False,
+    output: Annotated[Path | None, typer.Option(help="A file to write to.", show_default=False)] = None,
+) -> None:
+    """Write the closed forms. What is left out stays symbolic, in N, H, W and r; a number fixes it."""
+    if as_json and form not in (None, "json"):
+        raise InputError(f"--json and --format {form} exclude each other")
+    form = "json" if as_json else form or "text"
+    if form not in FORMATS:
+        raise unknown("format", form, FORMATS)
+    if quantity not in SELECTIONS:
+        raise unknown("quantity", quantity, SELECTIONS)
+    if standalone and form != "latex":
+        raise InputError(f"--standalone: only LaTeX has documents, not {form}; add --format latex")
+    setups = cells.setups()
+    cells.check_rank(setups)
+    command = _command(cells, form, quantity)
+    with working() as say:
+        forms = [_closed_forms(cells, setup, command, partial(say, f"tracing {setup.label}")) for setup in setups]
+    text = FORMATS[form](forms, SELECTIONS[quantity])
+    if standalone:
+        from costmodel.output.export.latex import document
+
+        text = document(text)
+    if output is None:
+        print(text, end="")
+    else:
+        write_whole(output, text)
+
+
+def _closed_forms(cells: CellsArguments, setup: Setup, command: str, tracing: Callable[[], None]) -> ClosedForms:
+    source = Source(setup)
+
+    def closed(asked: Request) -> ClosedForms:
+        first = answer(source, asked, cells.alias(setup), tracing)
+        name = f"{setup.subject.name} {setup.method.name}"
+        return ClosedForms(name, formulas(source, asked, tracing), heading(first), first.versions, command)
+
+    *wider, narrowest = _requests(cells.cell, setup)
+    for asked in wider:
+        with suppress(InputError, LiftError):
+            return closed(asked)
+    return closed(narrowest)
+
+
+def _requests(cell: CellArguments, setup: Setup) -> Iterator[Request]:
+    """Yield what is asked for: every size symbolic that is left out, else the sides that the model has by default."""
+    rank = (cell.rank or "r") if setup.method.ranked else None
+    asked = replace(cell, rank=rank)
+    if symbols := _sides(cell, setup):
+        yield replace(asked, **symbols).request(setup)
+    if not symbols or not (cell.height or cell.width or cell.length):
+        yield asked.request(setup)
+
+
+def _sides(cell: CellArguments, setup: Setup) -> dict[str, Any]:
+    """Name the sides that are left out, as far as the model leaves a choice."""
+    axes, lattice = setup.subject.inputs.axes, setup.subject.lattice
+    if lattice.only or cell.resolution is not None:
+        return {}
+    if lattice.square:
+        return {} if cell.height or cell.width else {"resolution": "H"}
+    options = {"H": "height", "W": "width", "S": "length"}
+    return {options[axis]: axis for axis in axes if getattr(cell, options[axis]) is None}
+
+
+def _command(cells: CellsArguments, form: str, quantity: str) -> str:
+    """Write the command line that asks for the same, without where to write it."""
+    words = ["costmodel", "formula", *cells.models]
+    for name in cells.methods:
+        words += ["--method", name]
+    for option in fields(cells.cell):
+        value = getattr(cells.cell, option.name)
+        if value == (BATCH if option.name == "batch" else option.default):
+            continue
+        flag = "--input" if option.name == "inputs" else f"--{option.name.replace('_', '-')}"
+        for item in value if isinstance(value, list) else [value]:
+            words += [flag] if item is True else [flag, str(item)]
+    words += ["--format", form] if form != "text" else []
+    words += ["--quantity", quantity] if quantity != "all" else []
+    return shlex.join(words)

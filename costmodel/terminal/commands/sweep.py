@@ -1,0 +1,167 @@
+"""``costmodel sweep``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from costmodel.cell import ranges
+from costmodel.contract import AXES
+from costmodel.errors import InputError, unknown
+from costmodel.sources.source import Source
+from costmodel.terminal.arguments import AsJson, CellsArguments, PlotFile, takes_cells
+from costmodel.terminal.console import one_line, print_json, progress
+from costmodel.terminal.tables import Row, Table, show
+from costmodel.units import size, work
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costmodel.questions.sweep import Chunk, Grid, Refusal
+
+MOST_SHOWN = 100
+"""Points that are printed as a table, where no file is asked for."""
+
+MOST_DRAWN = 100_000
+"""Points that are drawn, or printed as one JSON object."""
+
+_SIZES = ("rank", "batch", "resolution", "height", "width", "length")
+_SHOWN = ("memory.peak", "memory.sum_of_group_peaks", "flops.arithmetic.forward", "flops.arithmetic.backward")
+
+
+@takes_cells
+def sweep(
+    cells: CellsArguments,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    plot: PlotFile = None,
+    quantity: Annotated[
+        str, typer.Option(help="What --plot draws: a column of the output, such as memory.act.")
+    ] = "memory.peak",
+) -> None:
+    """Evaluate ranges of rank, resolution, height, width, batch and length: 8, 1:64, 96:256:32 or 1,2,4, ends included.
+
+    Every method, and every model, is evaluated at every combination, in chunks: memory does not grow with their number.
+    """
+    from costmodel.questions import frames
+    from costmodel.questions.sweep import COLUMNS
+
+    if quantity not in COLUMNS:
+        raise unknown("quantity", quantity, COLUMNS)
+    grids = _grids(cells)
+    total = sum(map(len, grids))
+    limit = MOST_SHOWN if plot is None and not as_json else MOST_DRAWN
+    kept = output is not None and plot is None and not as_json
+    if total > limit and not kept:
+        only = "give --output FILE alone" if output else "give --output FILE"
+        raise InputError(f"{total:,} points: up to {limit:,} are shown; {only}, or a step as in 1:64:8")
+    chunks: list[Chunk] = []
+    with ExitStack() as opened:
+        append = opened.enter_context(frames.writer(output)) if output is not None else None
+        say = opened.enter_context(progress())
+
+        def use(chunk: Chunk) -> None:
+            if append is not None:
+                append(frames.rows(chunk))
+            if not kept:
+                chunks.append(chunk)
+
+        points, refusals = _each(grids, say, use)
+    if plot is not None:
+        _draw(frames.frame(chunks), quantity, plot)
+    for refusal in refusals:
+        _say(str(refusal))
+    if output is not None:
+        _say(f"{points:,} points written to {output}")
+    if kept:
+        return
+    frame = frames.frame(chunks)
+    if as_json:
+        import json
+
+        rows = json.loads(frame.to_json(orient="records"))
+        print_json({"schema": "costmodel.sweep/1", "rows": rows})
+    elif output is None and total <= MOST_SHOWN:
+        show([_table(frame)])
+    elif output is None:
+        _say(f"{total:,} points drawn in {plot}; --output FILE or --json has their numbers")
+
+
+def _each(
+    grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Callable[[Chunk], Any]
+) -> tuple[int, list[Refusal]]:
+    """Hand each chunk on, and return how many points have a cost, and which have none.
+
+    Raises:
+        InputError: where none has one.
+    """
+    from costmodel.questions.sweep import Refusal, sweep
+
+    points = 0
+    refusals: list[Refusal] = []
+    for found in sweep(grids, say):
+        if isinstance(found, Refusal):
+            refusals.append(found)
+        else:
+            use(found)
+            points += len(found)
+    if not points:
+        raise InputError(refusals[0].reason)
+    return points, refusals
+
+
+def _say(text: str) -> None:
+    print(f"costmodel: {one_line(text)}", file=sys.stderr)
+
+
+def _grids(cells: CellsArguments) -> list[Grid]:
+    from costmodel.questions.sweep import grid_of
+
+    given = {name: text for name in _SIZES if (text := getattr(cells.cell, name)) is not None}
+    values = {name: ranges.parse(name, text) for name, text in given.items()}
+    asked: dict[str, Any] = {name: ranges.stand_in(name, found) for name, found in values.items()}
+    probe = replace(cells, cell=replace(cells.cell, **asked))
+    setups = probe.setups()
+    cells.check_rank(setups)
+    probe.requests(setups)
+    return [grid_of(Source(setup), values) for setup in setups]
+
+
+def _draw(frame: pd.DataFrame, quantity: str, path: Path) -> None:
+    from costmodel.output import plots
+
+    ranged = [axis for axis in AXES if frame[axis].nunique() > 1]
+    if not ranged:
+        raise InputError("--plot: one point is no curve; give a range, such as --batch 1:64")
+    if {"H", "W"} <= {*ranged} and frame["H"].equals(frame["W"]):
+        frame = frame.rename(columns={"H": "H = W"})
+        ranged = ["H = W" if axis == "H" else axis for axis in ranged if axis != "W"]
+    x = max(ranged, key=lambda axis: frame[axis].nunique())
+    names = [name for name in ("model", "method") if frame[name].nunique() > 1]
+    held = [axis for axis in AXES if axis in frame and frame[axis].nunique() == 1]
+    sizes = ", ".join(f"{axis} = {frame[axis].dropna().iloc[0]}" for axis in held if axis not in ranged)
+    cell = ", ".join(frame[name].iloc[0] for name in ("model", "method") if name not in names)
+    lines = [*names, *(axis for axis in ranged if axis != x)]
+    unit: Literal["bytes", "FLOP"] = "bytes" if quantity.startswith("memory") else "FLOP"
+    plots.save(plots.curves(frame, x, quantity, unit, lines, ": ".join(filter(None, [cell, sizes]))), path)
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    from pandas import isna
+
+    axes = [axis for axis in AXES if frame[axis].notna().any()]
+    rows = []
+    for _, point in frame.iterrows():
+        sizes = ["" if isna(point[axis]) else str(point[axis]) for axis in axes]
+        costs = [(size if name.startswith("memory") else work)(int(point[name])) for name in _SHOWN]
+        rows.append(Row((point["model"], point["method"], *sizes, *costs)))
+    return Table(("model", "method", *axes, *_SHOWN), tuple(rows), left=2)

@@ -1,0 +1,203 @@
+"""The step protocol of the contract: one definition, for the trace on shapes and for the real step alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
+from torch.utils.checkpoint import checkpoint
+
+from costmodel.cell.setup import Setup
+from costmodel.cell.training import plain_optimizer
+from costmodel.contract import STEPS, Point
+from costmodel.errors import CostModelError, InputError
+from costmodel.methods.plain import HEAD_NAMES
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one micro-batch gives to the step. It is in no memory group.
+
+    Attributes:
+        positional, named: tensors to call the model with.
+        labels: one for each output tensor, for a loss that needs them.
+    """
+
+    positional: tuple[torch.Tensor, ...]
+    named: dict[str, torch.Tensor]
+    labels: tuple[torch.Tensor, ...] = ()
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """All tensors of the batch."""
+        return [*self.positional, *self.named.values(), *self.labels]
+
+
+def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
+    """Build the model on a device and apply the method to it.
+
+    Raises:
+        InputError: when the method, or the model's constructor, refuses.
+    """
+    try:
+        model = setup.subject.build(device, point)
+        if setup.training.dtype != "float32":
+            model = model.to(getattr(torch, setup.training.dtype))
+        if setup.training.checkpoint:
+            checkpoint_blocks(model)
+        with torch.device(device):  # adapters too are made without data
+            return setup.method.adapt(model, point.r, setup.options)
+    except CostModelError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{setup.subject.name} cannot be prepared for {setup.method.name}: {reason}") from error
+
+
+def optimizer_of(model: nn.Module, setup: Setup, point: Point) -> Optimizer:
+    """Build the optimizer of an adapted model.
+
+    Raises:
+        InputError: when nothing is left to train.
+    """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(f"{setup.subject.name} has nothing to train with {setup.method.name}")
+    if setup.method.optimizer:
+        return setup.method.optimizer(model, point.r, setup.options, setup.training)
+    return plain_optimizer(model, setup.training.optimizer)
+
+
+class MakeTensor(Protocol):
+    """Makes a tensor of a shape and a dtype."""
+
+    def __call__(self, shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
+        """Make it."""
+
+
+def batch(setup: Setup, point: Point, make: MakeTensor, labels: Iterable[tuple[int, ...]] = ()) -> Batch:
+    """Make a batch for a point.
+
+    Args:
+        setup: whose inputs decide what is in it.
+        point: the sizes.
+        make: makes a tensor of a shape and a dtype.
+        labels: shapes of the labels, see `shapes_of_labels`.
+    """
+    positional = []
+    named = {}
+    for spec in setup.subject.inputs.tensors:
+        dtype = setup.training.dtype if spec.dtype == "float32" else spec.dtype
+        tensor = make(spec.shape(point), dtype=getattr(torch, dtype))
+        if spec.name:
+            named[spec.name] = tensor
+        else:
+            positional.append(tensor)
+    return Batch(tuple(positional), named, tuple(make(shape, dtype=torch.int64).zero_() for shape in labels))
+
+
+def some_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
+    """Random pixels; ones where numbers are tokens, labels or masks: valid for every model."""
+    return torch.randn(shape, dtype=dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype)
+
+
+def shapes_of_labels(out: Any, setup: Setup) -> list[tuple[int, ...]]:
+    """Return the shape of the class numbers that ``cross_entropy`` wants for each output tensor of a model."""
+    shapes = [tuple(_classes_second(prediction, setup).shape) for prediction in _predictions(out)]
+    return [(shape[0], *shape[2:]) for shape in shapes]
+
+
+def _classes_second(prediction: torch.Tensor, setup: Setup) -> torch.Tensor:
+    """Show a prediction as ``cross_entropy`` wants it: (N, K, ...); a text model's (N, S, K) as (N * S, K)."""
+    if prediction.dim() > 2 and "S" in setup.subject.inputs.axes:
+        return prediction.flatten(0, -2)
+    return prediction
+
+
+def _predictions(out: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+
+
+def loss_of(out: Any, setup: Setup, labels: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Add up the loss of every output tensor: its sum, or its cross entropy."""
+    if setup.training.loss == "sum":
+        parts = [leaf.sum() for leaf in _predictions(out)]
+    else:
+        pairs = zip(_predictions(out), labels, strict=True)
+        parts = [functional.cross_entropy(_classes_second(leaf, setup), label) for leaf, label in pairs]
+    return reduce(torch.add, parts)
+
+
+def two_steps(
+    model: nn.Module, optimizer: Optimizer, given: Batch, setup: Setup, phase: Callable[[int, str], None]
+) -> None:
+    """Run both optimizer steps of the protocol.
+
+    ``out`` and ``loss`` stay alive until they are assigned again, as they would in a user's loop.
+
+    Args:
+        model: adapted, in train mode.
+        optimizer: of the trainable parameters.
+        given: one micro-batch, used for each.
+        setup: loss, autocast and the number of micro-batches.
+        phase: told before each phase begins: (step, ``forward``, ``backward``, ``optimizer`` or ``end``).
+    """
+    training = setup.training
+    for step in range(STEPS):
+        for _ in range(training.accumulate):
+            phase(step, "forward")
+            with _autocast(training.autocast):
+                out = model(*given.positional, **given.named)
+                loss = loss_of(out, setup, given.labels)
+            if training.accumulate > 1:
+                loss = loss / training.accumulate
+            phase(step, "backward")
+            loss.backward()
+        phase(step, "optimizer")
+        optimizer.step()
+        phase(step, "end")
+        optimizer.zero_grad(set_to_none=True)
+
+
+def _autocast(dtype: str | None) -> AbstractContextManager[object]:
+    return torch.autocast("cpu", dtype=getattr(torch, dtype)) if dtype else nullcontext()
+
+
+def checkpoint_blocks(model: nn.Module) -> None:
+    """Let each block drop its activations and compute them again in the backward pass (non-reentrant checkpoint).
+
+    Raises:
+        InputError: when the model has no blocks.
+    """
+    found = list(blocks(model, skip=HEAD_NAMES))
+    if not found:
+        raise InputError(
+            f"--checkpoint: {type(model).__name__} has no blocks: modules listed in a Sequential or ModuleList"
+        )
+    for block in found:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+
+def blocks(module: nn.Module, skip: Container[str] = ()) -> Iterator[nn.Module]:
+    """Yield the top-level blocks under a module: the non-leaf members of its outermost sequences and lists.
+
+    Args:
+        module: where to look.
+        skip: names of children that are left alone.
+    """
+    listed = isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict))
+    for name, child in module.named_children():
+        leaf = next(child.children(), None) is None
+        if name in skip or leaf:
+            continue
+        if listed and not isinstance(child, (nn.ModuleList, nn.ModuleDict)):  # these have no forward of their own
+            yield child
+        else:
+            yield from blocks(child)

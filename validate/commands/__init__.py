@@ -1,0 +1,1 @@
+"""The commands that run real steps; the terminal loads them by name."""

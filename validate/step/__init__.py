@@ -1,0 +1,1 @@
+"""The real step, and the instruments that watch it."""

@@ -1,0 +1,1 @@
+"""Many cells: which, measured and journalled, as tables, merged and compared."""

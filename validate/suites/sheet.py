@@ -1,0 +1,98 @@
+"""The table of a suite as files: CSV for programs, Markdown for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from costmodel.contract import AXES
+from costmodel.files import write_whole
+from validate.cell import OPERATORS
+from validate.suites.predictions import Number
+from validate.suites.rows import Row, SuiteTable, command
+
+
+def write(table: SuiteTable, folder: Path) -> None:
+    """Write a table as CSV and Markdown, each whole or not at all.
+
+    Raises:
+        OSError: when the folder cannot be written.
+    """
+    rows = list(_sheet(table))
+    text = io.StringIO()
+    sheet = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    sheet.writeheader()
+    sheet.writerows(rows)
+    write_whole(folder / f"{table.name}.csv", text.getvalue())
+    write_whole(folder / f"{table.name}.md", "\n".join(_markdown(table, folder)) + "\n")
+
+
+def _deep(table: SuiteTable) -> bool:
+    """Tell whether any cell was measured at another depth than the operators."""
+    return any(row.spec.depth != OPERATORS for row in table.rows)
+
+
+def _sheet(table: SuiteTable) -> Iterator[dict[str, Any]]:
+    """Yield a line for each cell, or at other depths for each of its quantities."""
+    if not _deep(table):
+        yield from (row.to_dict() for row in table.rows)
+        return
+    for row in table.rows:
+        nothing: dict[str, Number | None] = {"predicted": None, "measured": None, "error": None}
+        for name, numbers in (row.quantities or {row.depth.headline: nothing}).items():
+            yield {
+                **row.cell,
+                "depth": row.spec.depth,
+                "verdict": row.verdict,
+                "quantity": name,
+                **numbers,
+                "seconds": row.seconds,
+                "command": command(row.spec),
+            }
+
+
+def _markdown(table: SuiteTable, folder: Path) -> Iterator[str]:
+    deep = _deep(table)
+    made = shlex.join(["costmodel", "validate", *table.words, "--output", folder.as_posix()])
+    exactly = (
+        "Every number of a cell (memory groups, peak, FLOPs under each measurable convention) is compared with the "
+        "real step as an integer."
+    )
+    estimated = "An exact number is equal to the measured one or not; an estimate has a relative error."
+    yield f"# Validation suite `{table.name}`"
+    yield ""
+    yield (
+        f"Made by `{made}`: {table.summary}. {estimated if deep else exactly} "
+        f"{', '.join(f'{name} {version}' for name, version in table.versions.items())}. "
+        f"`{table.name}.csv` has the command that reproduces each row."
+    )
+    yield ""
+    if table.errors:
+        yield "| estimate | cells | median error | 90% of cells within | largest error |"
+        yield "| --- | ---: | ---: | ---: | ---: |"
+        for name, (cells, *errors) in table.errors.items():
+            yield f"| {name} | {cells} | {' | '.join(f'{100 * error:.1f}%' for error in errors)} |"
+        yield ""
+    word = "" if deep else "peak "
+    yield f"| model | method | setting | point | {'depth | ' * deep}verdict | {word}predicted | {word}measured |"
+    yield f"| --- | --- | --- | --- | {'--- | ' * deep}--- | ---: | ---: |"
+    for row in table.rows:
+        yield _line(row, deep)
+
+
+def _line(row: Row, deep: bool) -> str:
+    point = ", ".join(f"{axis}={row.spec.point[axis]}" for axis in AXES if axis in row.spec.point)
+    setting = f"`{row.setting}`".replace("|", "\\|") if row.setting else ""
+    cells = (row.spec.model, row.spec.method, setting, point, *[row.spec.depth] * deep, row.verdict)
+    return f"| {' | '.join((*cells, *map(number, row.headline)))} |"
+
+
+def number(value: Number | None) -> str:
+    """Write an integer in full, a measured fraction to four digits, nothing where there is none."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

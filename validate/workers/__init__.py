@@ -1,0 +1,1 @@
+"""Processes that measure: here, in isolation, or on a cluster's machines."""
