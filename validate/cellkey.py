@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from costmodel.cell.subjects import TIMM, model_table
 from costmodel.contract import AXES, DEFAULT_CLASSES
+from costmodel.methods import METHODS
+from costmodel.sources.versions import PACKAGES, release
 from validate.cell import OPERATORS
 from validate.depths import DEPTHS
+
+OF_THE_CALLER = ("transformers",)
+"""Packages that a factory of the caller's may build its model from: what it imports is not known."""
 
 
 def told(key: str) -> dict[str, Any]:
@@ -23,6 +30,34 @@ def is_exact(key: str) -> bool:
     """Tell whether a cell's numbers are exact; those of a depth that is not known here are taken to be."""
     depth = DEPTHS.get(str(told(key).get("depth", OPERATORS)))
     return depth is None or depth.exact
+
+
+def packages(key: str) -> tuple[str, ...] | None:
+    """Name the packages whose versions decide a cell's numbers; ``None`` where its method or model is not known."""
+    cell = told(key)
+    model, method = str(cell.get("model")), METHODS.get(str(cell.get("method")))
+    if method is None:
+        return None
+    if model.startswith(TIMM):
+        return (*PACKAGES, *method.packages, "timm")
+    if model in model_table():
+        return (*PACKAGES, *method.packages)
+    return (*PACKAGES, *method.packages, *OF_THE_CALLER)
+
+
+def decisive(key: str, versions: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what does not decide a cell's numbers: a new release of that makes no record another one."""
+    kept = packages(key)
+    return {name: version for name, version in versions.items() if kept is None or name in kept}
+
+
+def basis(key: str, versions: Mapping[str, str]) -> dict[str, str]:
+    """Return what two records of a cell have in common if they are about the same numbers.
+
+    Exact numbers do not depend on how a release was built (2.13.0+cpu); bytes and seconds on a machine may.
+    """
+    build = release if is_exact(key) else str
+    return {name: build(str(version)) for name, version in decisive(key, versions).items()}
 
 
 def label(key: str) -> str:

@@ -13,7 +13,6 @@ from costmodel.errors import InputError
 from costmodel.sources.versions import installed
 from validate.cell import CellSpec
 from validate.depths import DEPTHS, Depth
-from validate.suites.table import PACKAGES
 from validate.workers.isolated import Answer
 from validate.workers.limits import Limits
 from validate.workers.pool import pool
@@ -83,7 +82,7 @@ class Sounding:
             "equal": self.equal,
             "rows": rows,
             "notes": list(self.notes),
-            "versions": installed((*PACKAGES, *self.setup.subject.packages)),
+            "versions": installed((*self.setup.method.packages, *self.setup.subject.packages)),
         }
 
 

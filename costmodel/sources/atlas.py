@@ -20,7 +20,7 @@ from costmodel.cell.subjects import named
 from costmodel.contract import DEFAULT_CLASSES
 from costmodel.files import checksum
 from costmodel.methods import METHODS, PAPER
-from costmodel.sources.versions import MISSING, installed
+from costmodel.sources.versions import MISSING, installed, release
 
 FOLDER = specs.FOLDER / "atlas"
 SCHEMA = "costmodel.atlas/1"
@@ -94,8 +94,4 @@ def _versions_agree(setup: Setup) -> bool:
     """Tell whether what is installed is what the formulas were derived with; builds such as +cpu do not matter."""
     had = versions(setup)
     found = installed(setup.method.packages)
-    return all(name in had and _release(found[name]) in (MISSING, _release(had[name])) for name in found)
-
-
-def _release(version: str) -> str:
-    return version.partition("+")[0]
+    return all(name in had and release(found[name]) in (MISSING, release(had[name])) for name in found)

@@ -36,6 +36,11 @@ def installed(packages: tuple[str, ...]) -> dict[str, str]:
     return {name: _version(name) for name in dict.fromkeys((*PACKAGES, *packages))}
 
 
+def release(version: str) -> str:
+    """Return a version without its build: 2.13.0 of 2.13.0+cpu."""
+    return version.partition("+")[0]
+
+
 def _version(name: str) -> str:
     found = _on_path().get(name)
     if found is not None:

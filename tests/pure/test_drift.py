@@ -79,6 +79,13 @@ def test_the_last_record_of_a_cell_counts_but_not_a_failure_after_a_success() ->
     assert "failed" in newer.cells[CELLS[0]]
 
 
+def test_versions_that_do_not_contradict_each_other_are_one_set() -> None:
+    """A record names only what its own numbers depend on."""
+    peft, galore = {"torch": "1", "peft": "2"}, {"torch": "1", "galore-torch": "3"}
+    found = gathered(Path("x"), [record(cell, told) for cell, told in zip(CELLS, (peft, galore, NEW), strict=True)])
+    assert found.versions == ({**peft, **galore}, NEW)
+
+
 def test_versions_always_name_the_four() -> None:
     assert stated({"torch": "1"}) == "torch 1, torchvision not stated, peft not stated, galore_torch not stated"
 

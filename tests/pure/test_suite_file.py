@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from costmodel.errors import InputError
+from costmodel.sources.versions import release
 from costmodel.terminal.cli import main
-from validate.suites.journal import Journal
+from validate.cell import CellSpec
+from validate.suites.journal import Journal, records
 from validate.suites.plan import plan_of
 from validate.suites.rows import command
+from validate.suites.suite import TEXT_MODELS
 from validate.suites.suite_file import read
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -190,7 +194,52 @@ def test_a_suite_at_another_depth_has_files_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["paper", "settings", "tasks", "zoo"])
 def test_the_committed_journals_are_those_of_the_suites(name: str) -> None:
     path = DOCS / "validation" / f"{name}.jsonl"
-    from validate.suites.journal import records
+    had = next(iter(records(path)))["versions"]
+    assert Journal(path, had).load().keys() == {spec.key for spec in plan_of(name).cells}
 
-    versions = next(iter(records(path)))["versions"]
-    assert Journal(path, versions).load().keys() == {spec.key for spec in plan_of(name).cells}
+
+@pytest.mark.parametrize(
+    ("package", "foreign"),
+    [
+        ("torch", lambda _: True),
+        ("torchvision", lambda _: True),
+        ("peft", lambda spec: spec.method not in ("fft", "bn_head", "bitfit", "bn_only", "galore")),
+        ("galore-torch", lambda spec: spec.method == "galore"),
+        ("transformers", lambda spec: spec.model in TEXT_MODELS),
+        ("timm", lambda _: False),
+        ("numpy", lambda _: False),
+    ],
+)
+@pytest.mark.parametrize("name", ["settings", "tasks"])
+def test_a_release_makes_those_records_foreign_whose_numbers_it_decides(
+    name: str, package: str, foreign: Callable[[CellSpec], bool]
+) -> None:
+    path = DOCS / "validation" / f"{name}.jsonl"
+    had = next(iter(records(path)))["versions"]
+    read = Journal(path, {**had, package: "99.0"}).load()
+    assert read.keys() == {spec.key for spec in plan_of(name).cells if not foreign(spec)}
+
+
+def test_the_build_of_a_release_decides_no_exact_number() -> None:
+    for name, whole in (("paper", 20), ("process", 0)):
+        path = DOCS / "validation" / f"{name}.jsonl"
+        had = next(iter(records(path)))["versions"]
+        assert len(Journal(path, {**had, "torch": release(had["torch"])}).load()) == whole
+
+
+def test_a_record_names_what_its_numbers_depend_on(tmp_path: Path) -> None:
+    here = {"torch": "1", "torchvision": "2", "peft": "3", "galore-torch": "4", "transformers": "5", "timm": "6"}
+    journal = Journal(tmp_path / "journal", here)
+    at = {"N": 1, "H": 64, "W": 64}
+    named = {
+        ("resnet18", "fft"): (),
+        ("resnet18", "lora"): ("peft",),
+        ("resnet18", "galore"): ("galore-torch",),
+        ("timm:resnet18", "vera"): ("peft", "timm"),
+        ("validate.examples:llama", "fft"): ("transformers",),
+        ("./net.py:factory", "galore"): ("galore-torch", "transformers"),
+    }
+    for model, method in named:
+        journal.append({"cell": CellSpec(model, method, at).key, "measured": {"memory.peak": 1}})
+    written = [set(record["versions"]) for record in records(journal.path)]
+    assert written == [{"torch", "torchvision", *more} for more in named.values()]

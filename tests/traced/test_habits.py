@@ -19,6 +19,9 @@ import pytest
 
 from costmodel.terminal.cli import main
 from costmodel.terminal.commands import COMMANDS
+from validate.suites.journal import records
+from validate.suites.plan import plan_of
+from validate.suites.table import journal_of
 
 ROOT = Path(__file__).parents[2]
 BOXES = re.compile("[\u2500-\u259f]")
@@ -38,13 +41,13 @@ LINES = (
     "peak alexnet --method bn_head",
     "layers alexnet --method bn_head --depth 2",
     "validate resnet18 --method bn_head --batch 2 --resolution 40",
-    f"merge paper {PAPER.parent} --output {{folder}}/merged",
+    "merge paper {folder}/measured --output {folder}/merged",
     f"drift {PAPER} {PAPER}",
     "report --from {folder}/report.json --output {folder}/report",
     "models",
     "methods",
 )
-"""Every command that prints a table; ``{folder}`` is one that has a report's numbers."""
+"""Every command that prints a table; ``{folder}`` is one that has a report's numbers, and a journal of today."""
 
 HELPS = ("--help", *(f"{name} --help" for name in COMMANDS), "atlas build --help", "atlas check --help")
 
@@ -66,6 +69,9 @@ def folder(tmp_path: Path) -> Path:
         "sections": {"device": {"data": {"device": None}, "seconds": 0.1}},
     }
     (tmp_path / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    journal = journal_of(plan_of("paper"), tmp_path / "measured")
+    for record in records(PAPER):
+        journal.append({**record, "predicted": record["measured"]})
     return tmp_path
 
 
@@ -207,7 +213,7 @@ def test_as_a_module_and_as_a_command() -> None:
 
 
 def test_1_where_something_differs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from costmodel.sources.atlas import survey
+    from costmodel.sources import survey
 
     monkeypatch.setattr(survey, "stale", lambda entry: f"{entry}: wrong")
     assert main("atlas check --sample 2 --json".split()) == 1

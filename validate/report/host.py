@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.sources.versions import installed
-from validate.suites.table import PACKAGES
+
+PACKAGES = ("peft", "galore-torch", "transformers")
+"""Distributions beside torch and torchvision that decide a number of the report."""
 
 
 def packages() -> dict[str, str]:

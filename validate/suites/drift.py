@@ -22,7 +22,7 @@ class Results:
     Attributes:
         path: the file.
         cells: the last record of each cell, of whatever versions; a success before a later failure of the same ones.
-        versions: the different sets of versions that those have.
+        versions: the sets of versions that those have, joined where they do not contradict each other.
     """
 
     path: Path
@@ -142,11 +142,20 @@ def gathered(path: Path, all_records: Iterable[Record]) -> Results:
         last[record["cell"]] = record
     if not last:
         raise InputError(f"{path} has no results: expected the journal of a suite, NAME.jsonl")
-    versions: list[Mapping[str, str]] = []
-    for record in last.values():
-        if record["versions"] not in versions:
-            versions.append(record["versions"])
-    return Results(path, last, tuple(versions))
+    return Results(path, last, _sets(record["versions"] for record in last.values()))
+
+
+def _sets(each: Iterable[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+    """Join the versions that records name, each those its own numbers depend on, where they do not contradict."""
+    joined: list[dict[str, str]] = []
+    for versions in each:
+        for known in joined:
+            if all(known.get(name, version) == version for name, version in versions.items()):
+                known.update(versions)
+                break
+        else:
+            joined.append(dict(versions))
+    return tuple(joined)
 
 
 def compare(old: Results, new: Results, tolerance: float) -> Drift:

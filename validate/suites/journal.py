@@ -12,6 +12,7 @@ from typing import Any
 
 from costmodel.errors import InputError
 from costmodel.files import canonical, checksum
+from validate.cellkey import basis, decisive
 
 Record = Mapping[str, Any]
 """``{"cell": key, "measured": {...}, "seconds": ...}``, or ``refused`` or ``failed``: reason; with ``versions``.
@@ -33,7 +34,7 @@ class Journal:
 
     Attributes:
         path: the file.
-        versions: packages that a measurement depends on; records of others are not read.
+        versions: of what is installed. A record has those that its cell's numbers depend on; of others it is not read.
     """
 
     path: Path
@@ -48,12 +49,15 @@ class Journal:
         Raises:
             InputError: when the file is there and cannot be read.
         """
-        versions = dict(self.versions)
         if not self.path.exists():
             return {}
-        mine = [record for record in records(self.path) if record["versions"] == versions]
+        mine = [record for record in records(self.path) if self._holds(record)]
         found = {record["cell"]: record for record in mine if failed and "failed" in record}
         return found | {record["cell"]: record for record in mine if "failed" not in record}
+
+    def _holds(self, record: Record) -> bool:
+        cell = record["cell"]
+        return basis(cell, record["versions"]) == basis(cell, self.versions)
 
     def append(self, record: Record) -> None:
         """Write a record down for good.
@@ -61,7 +65,7 @@ class Journal:
         Raises:
             InputError: when the file cannot be written.
         """
-        line = line_of({**record, "versions": dict(self.versions)})
+        line = line_of({**record, "versions": decisive(record["cell"], self.versions)})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as file:

@@ -11,7 +11,7 @@ from typing import Any
 
 from costmodel.errors import InputError
 from costmodel.files import write_whole
-from validate.cellkey import is_exact, label
+from validate.cellkey import basis, is_exact, label
 from validate.suites.journal import Journal, Record, line_of, records
 
 
@@ -61,7 +61,8 @@ def merged(all_records: Iterable[Record]) -> Merged:
     read = 0
     for record in all_records:
         read += 1
-        groups.setdefault((record["cell"], json.dumps(record["versions"], sort_keys=True)), []).append(record)
+        cell = record["cell"]
+        groups.setdefault((cell, json.dumps(basis(cell, record["versions"]), sort_keys=True)), []).append(record)
     kept: list[Record] = []
     conflicts: list[Conflict] = []
     again = 0

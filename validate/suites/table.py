@@ -9,6 +9,7 @@ from pathlib import Path
 from costmodel.errors import InputError
 from costmodel.sources.versions import installed
 from validate.cell import OPERATORS, CellSpec
+from validate.cellkey import packages
 from validate.suites.journal import Journal, Record
 from validate.suites.matrix import beside, run_cells
 from validate.suites.plan import Plan
@@ -16,9 +17,6 @@ from validate.suites.predictions import Number, Prediction, predictions
 from validate.suites.rows import SuiteTable, row_of
 from validate.suites.sheet import write
 from validate.workers.pool import Executor
-
-PACKAGES = ("peft", "galore-torch", "transformers")
-"""Distributions beside torch and torchvision whose versions a measurement depends on."""
 
 LIMIT = 12 * 2**30
 """Bytes of predicted peak above which a cell is not run."""
@@ -28,8 +26,8 @@ Say = Callable[[str, int, int], None]
 
 def journal_of(plan: Plan, folder: Path) -> Journal:
     """Return the journal of a plan, for the packages installed here."""
-    packages = (name for spec in plan.cells for name in spec.setup.subject.packages)
-    return Journal(folder / f"{plan.name}.jsonl", installed((*PACKAGES, *packages)))
+    deciding = dict.fromkeys(name for spec in plan.cells for name in packages(spec.key) or ())
+    return Journal(folder / f"{plan.name}.jsonl", installed(tuple(deciding)))
 
 
 def validate_suite(

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from costmodel.errors import CostModelError, InputError
 from validate.cell import CellSpec
+from validate.cellkey import decisive
 from validate.workers.helper import Helper, task_for
 from validate.workers.isolated import Answer
 from validate.workers.limits import Limits
@@ -43,7 +44,7 @@ def cluster(address: str, limits: Limits, versions: Mapping[str, str]) -> Execut
     Args:
         address: of the scheduler, ``tcp://HOST:PORT``.
         limits: what each measuring process may use.
-        versions: packages that have to be the same on the workers.
+        versions: of what is installed; what decides a cell's numbers has to be the same on the workers.
 
     Raises:
         InputError: without dask, or where no scheduler with a worker answers.
@@ -61,7 +62,7 @@ def cluster(address: str, limits: Limits, versions: Mapping[str, str]) -> Execut
         try:
             while True:
                 while len(pending) < _room(client) and (spec := next(waiting, None)):
-                    task = task_for(spec, limits, dict(versions))
+                    task = task_for(spec, limits, decisive(spec.key, versions))
                     future = client.submit(measure_here, task, key=f"costmodel-{uuid4().hex}", pure=False)
                     pending[future.key] = (spec, future)
                     finished.add(future)
