@@ -67,7 +67,7 @@ class Setup:
     @property
     def optimizer_name(self) -> str:
         """The optimizer's name in the JSON: a method's own, or one of `OPTIMIZERS`."""
-        return f"{self.method.name}_adamw" if self.method.optimizer else self.training.optimizer
+        return self.method.optimizer_name if self.method.optimizer else self.training.optimizer
 
     @property
     def label(self) -> str:

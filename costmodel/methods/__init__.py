@@ -1,19 +1,43 @@
-"""Fine-tuning methods by name. To add one, write its file with a `METHODS` tuple and list the file here."""
+"""Fine-tuning methods by name, one file each. To add one, write its file with a `METHOD` and name it in `NAMES`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from costmodel.errors import InputError, unknown
-from costmodel.methods import adapters, galore, plain
-from costmodel.methods.method import Method, Options
+from costmodel.methods.method import Method, Options, Reach
 
-__all__ = ["METHODS", "PAPER", "Method", "Options", "check_rank_allowed", "find", "ranked_names"]
+__all__ = ["METHODS", "PAPER", "REFERENCE", "Method", "Options", "Reach", "check_rank_allowed", "find", "ranked_names"]
 
-METHODS = {method.name: method for file in (plain, adapters, galore) for method in file.METHODS}
+NAMES = ("fft", "bn_head", "bitfit", "bn_only", "lora", "dora", "loha", "lokr", "ia3", "vera", "galore")
+"""The methods, in the order in which they are listed; each is the `METHOD` of the file of that name beside this one."""
 
 PAPER = ("fft", "bn_head", "lora", "dora", "galore")
 """The methods that the contract defines."""
+
+REFERENCE = "fft"
+"""The method that others are compared with: full fine-tuning."""
+
+
+class _Files(Mapping[str, Method]):
+    """The methods by name; the file of one is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Method:
+        if name not in NAMES:
+            raise KeyError(name)
+        method: Method = import_module(f"{__name__}.{name}").METHOD
+        return method
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+METHODS = _Files()
 
 
 def find(method: Any) -> Method:
@@ -27,10 +51,11 @@ def find(method: Any) -> Method:
     if isinstance(method, str):
         if method not in METHODS:
             raise unknown("method", method, METHODS)
-        known: Method = METHODS[method]
-        return known
+        return METHODS[method]
     if hasattr(method, "peft_type") and hasattr(method, "to_dict"):
-        return adapters.from_config(method)
+        from costmodel.methods.peft_config import from_config
+
+        return from_config(method)
     raise InputError(f"method {method!r:.60}: expected a name, a peft configuration or a Method")
 
 

@@ -1,25 +1,23 @@
-"""Adapters of the real peft package: LoRA and its kin by name, and any peft configuration object."""
+"""What adapters of the real peft package share: which layers get one, and how peft is told."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import InputError
+from costmodel.methods.heads import head_name
 from costmodel.methods.method import Method, Options
-from costmodel.methods.plain import head_name
 
 if TYPE_CHECKING:
     from torch import nn
 
 LINEAR, CONVOLUTION = "Linear", "Conv2d"
-_LORA = (LINEAR, CONVOLUTION, "Conv1d", "Conv3d", "Embedding")
-_IA3 = (LINEAR, CONVOLUTION, "Conv3d")
-_LINEAR_ONLY = ("vera", "adalora")
-_LYCORIS = (LINEAR, CONVOLUTION, "Conv1d")
+LYCORIS = (LINEAR, CONVOLUTION, "Conv1d")
+"""Layers that LoHa and LoKr, peft's adapters after LyCORIS, know."""
+
 Settings = dict[str, Any]
 
 
@@ -40,30 +38,6 @@ def default_targets(model: nn.Module, kinds: Iterable[str]) -> list[str]:
         for name, module in model.named_modules()
         if isinstance(module, types) and getattr(module, "groups", 1) == 1 and name.rpartition(".")[2] != "out_proj"
     ]
-
-
-def _lora(rank: int | None, options: Options, *, dora: bool) -> Settings:
-    return {
-        "r": rank,
-        "lora_alpha": options.alpha or rank,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "use_dora": dora,
-        "rank_pattern": dict(options.rank_pattern),
-    }
-
-
-def _lycoris(rank: int | None, options: Options) -> Settings:
-    return {"r": rank, "alpha": options.alpha or rank, "rank_pattern": dict(options.rank_pattern)}
-
-
-def _ia3(_rank: int | None, _options: Options) -> Settings:
-    """Scale every target's output; with ``feedforward_modules`` peft would scale the inputs of those named there."""
-    return {"feedforward_modules": []}
-
-
-def _vera(rank: int | None, _options: Options) -> Settings:
-    return {"r": rank, "vera_dropout": 0.0, "bias": "none"}
 
 
 def _adapt(
@@ -97,13 +71,13 @@ def _adapt(
     if head:
         chosen["modules_to_save"] = [head]
     if options.targets is None:
-        names = _default_names(model, kinds, head)
+        names = default_names(model, kinds, head)
     else:
         names = _matching(model, options.targets, supported)
     for pattern in dict(options.rank_pattern):
         if not any(re.match(rf"(.*\.)?({pattern})$", name) for name in names):  # peft's own rule
             raise InputError(f"--rank-pattern {pattern}: matches none of the targets, such as '{names[-1]}'")
-    chosen["target_modules"] = _any_of(names)
+    chosen["target_modules"] = any_of(names)
     return wrap(model, getattr(peft, config)(**chosen), rank)
 
 
@@ -125,7 +99,7 @@ def _refuse_dilated(model: nn.Module, config: Any) -> None:
             )
 
 
-def _default_names(model: nn.Module, kinds: tuple[str, ...], head: str | None) -> list[str]:
+def default_names(model: nn.Module, kinds: tuple[str, ...], head: str | None) -> list[str]:
     """Name the default targets, outside the head if that is trained in full.
 
     Raises:
@@ -137,7 +111,8 @@ def _default_names(model: nn.Module, kinds: tuple[str, ...], head: str | None) -
     return names
 
 
-def _any_of(names: list[str]) -> str:
+def any_of(names: list[str]) -> str:
+    """Return the regular expression that matches these names and no other."""
     return f"({'|'.join(re.escape(name) for name in names)})"
 
 
@@ -189,42 +164,12 @@ def _refusal(error: Exception, config: Any, rank: int | None) -> str:
     return f"peft refuses {type(config).__name__}: {reason}"
 
 
-def from_config(config: Any) -> Method:
-    """Return the method of a peft configuration object, which is copied.
-
-    LoRA, LoHa, LoKr and VeRA have their ``r`` as the rank. The others are costed as they are configured: their ``r`` is
-    no rank of a factor (AdaLoRA starts from ``init_r``, HRA does ``r`` reflections one after another). Without
-    ``target_modules`` it gets the default targets of the method by that name, or every Linear and ungrouped Conv2d.
-    """
-    name = type(config).__name__.removesuffix("Config").lower()
-    ranked = name in ("lora", "loha", "lokr", "vera")
-    kinds = (LINEAR,) if name in _LINEAR_ONLY else (LINEAR, CONVOLUTION)
-
-    def adapt(model: nn.Module, rank: int | None, _options: Options) -> nn.Module:
-        own = deepcopy(config)
-        if rank is not None:
-            own.r = rank
-        if getattr(own, "target_modules", "none to set") is None:
-            own.target_modules = _any_of(_default_names(model, kinds, None))
-        return wrap(model, own, rank)
-
-    settings = {key: sorted(value) if isinstance(value, set) else value for key, value in config.to_dict().items()}
-    return Method(
-        name,
-        "what the peft configuration adds",
-        f"peft {type(config).__name__}",
-        adapt,
-        rank=config.r if ranked else None,
-        packages=("peft",),
-        splits="r" if ranked else "",
-        identity=repr(sorted(settings.items())),
-    )
+def lycoris(rank: int | None, options: Options) -> Settings:
+    """Return the arguments that the configurations of LoHa and LoKr take alike."""
+    return {"r": rank, "alpha": options.alpha or rank, "rank_pattern": dict(options.rank_pattern)}
 
 
-_ADAPTED = ("targets", "train_head")
-
-
-def _method(
+def adapter(
     name: str,
     trains: str,
     how: str,
@@ -236,62 +181,10 @@ def _method(
     more: tuple[str, ...] = (),
     **facts: Any,
 ) -> Method:
-    """Return the row of an adapter; arguments as in `_adapt`, ``more`` options, and facts of `Method`."""
+    """Return the method of an adapter; arguments as in `_adapt`, ``more`` options, and facts of `Method`."""
     adapt = partial(_adapt, config=config, settings=settings, kinds=kinds, supported=supported)
-    return Method(name, trains, how, adapt, packages=("peft",), options=(*_ADAPTED, *more), **facts)
+    return Method(name, trains, how, adapt, packages=("peft",), options=("targets", "train_head", *more), **facts)
 
 
-_ranked = partial(_method, more=("alpha", "rank_pattern"), rank=4)
-
-METHODS = (
-    _ranked(
-        "lora",
-        "low-rank factors on every Linear and ungrouped Conv2d",
-        "peft LoRA, alpha = r",
-        "LoraConfig",
-        partial(_lora, dora=False),
-        _LORA,
-        splits="r",
-    ),
-    _ranked(
-        "dora",
-        "LoRA's factors and a magnitude per output channel",
-        "peft LoRA with use_dora=True",
-        "LoraConfig",
-        partial(_lora, dora=True),
-        _LORA,
-        splits="Nr",
-    ),
-    _ranked(
-        "loha",
-        "Hadamard products of two low-rank factorisations",
-        "peft LoHa, alpha = r",
-        "LoHaConfig",
-        _lycoris,
-        _LYCORIS,
-        splits="r",
-    ),
-    _ranked(
-        "lokr",
-        "Kronecker products with a low-rank factor",
-        "peft LoKr, alpha = r",
-        "LoKrConfig",
-        _lycoris,
-        _LYCORIS,
-        splits="r",
-    ),
-    _method(
-        "ia3", "one scale per output channel of every Linear and ungrouped Conv2d", "peft IA3", "IA3Config", _ia3, _IA3
-    ),
-    _method(
-        "vera",
-        "two scale vectors per Linear around shared frozen factors",
-        "peft VeRA",
-        "VeraConfig",
-        _vera,
-        (LINEAR,),
-        kinds=(LINEAR,),
-        rank=4,
-        splits="r",
-    ),
-)
+low_rank = partial(adapter, more=("alpha", "rank_pattern"), rank=4, splits="r")
+"""The same for low-rank factors, whose rank, scaling and ranks of single layers can be told."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from costmodel.methods.method import Method, Options
-from costmodel.methods.plain import everything
+from costmodel.methods.freezing import everything
+from costmodel.methods.method import Method, Options, Reach
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,16 +42,17 @@ def _optimizer(model: nn.Module, rank: int | None, options: Options, _training: 
     return result
 
 
-METHODS = (
-    Method(
-        "galore",
-        "every parameter; matrices through a rank-r projection of the gradient",
-        "galore_torch GaLoreAdamW, T = 200, scale 0.25, projection std",
-        everything,
-        _optimizer,
-        rank=4,
-        packages=("galore-torch",),
-        options=("update_gap", "projection", "scale"),
-        refreshes=True,
-    ),
+METHOD = Method(
+    "galore",
+    "every parameter; matrices through a rank-r projection of the gradient",
+    "galore_torch GaLoreAdamW, T = 200, scale 0.25, projection std",
+    everything,
+    _optimizer,
+    rank=4,
+    packages=("galore-torch",),
+    options=("update_gap", "projection", "scale"),
+    refreshes=True,
+    optimizer_name="galore_adamw",
+    reach=Reach.PROJECTED,
+    look=4,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from costmodel.contract import UPDATE_GAP
@@ -76,6 +77,24 @@ class Options:
         return " ".join(self.words)
 
 
+class Reach(IntEnum):
+    """How much of a model a method can change: what reaches further is recommended before others that fit too.
+
+    Within a reach the method that trains more bytes comes first.
+    """
+
+    PARTS = 0
+    """Parts of the model, or updates of a form that has no place below."""
+    DECOMPOSED = 1
+    """Low-rank updates of the weights' direction, and their magnitude: after plain ones, which cost less."""
+    LOW_RANK = 2
+    """Low-rank updates of the weights."""
+    PROJECTED = 3
+    """Every weight, through a projected update."""
+    EVERY_WEIGHT = 4
+    """Every weight, without a limit of rank."""
+
+
 Adapt = Callable[["nn.Module", "int | None", Options], "nn.Module"]
 MakeOptimizer = Callable[["nn.Module", "int | None", Options, "Training"], "Optimizer"]
 
@@ -97,6 +116,10 @@ class Method:
             are derived apart. A hint that saves a trace: without it the difference is found by tracing.
         refreshes: whether step 0's extra work comes again every T steps, so that an amortised step makes sense.
         identity: what tells two methods of one name apart, such as the settings of a configuration object.
+        optimizer_name: what answers call the optimizer that it brings.
+        reach: how much of a model it can change, where methods are weighed against each other.
+        look: its place among the colours and markers of pictures, see `costmodel.output.plots.style.Look`; methods
+            without one follow in the order in which they appear.
     """
 
     name: str
@@ -110,6 +133,9 @@ class Method:
     splits: str = ""
     refreshes: bool = False
     identity: str = ""
+    optimizer_name: str = "own optimizer"
+    reach: Reach = Reach.PARTS
+    look: int | None = None
 
     @property
     def ranked(self) -> bool:
@@ -130,5 +156,6 @@ class Method:
                 )
         if self.optimizer and training.optimizer != "adamw":
             raise InputError(
-                f"--optimizer {training.optimizer}: method '{self.name}' brings its own AdamW; leave the option out"
+                f"--optimizer {training.optimizer}: method '{self.name}' brings its {self.optimizer_name}; "
+                "leave the option out"
             )

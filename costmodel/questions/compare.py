@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.contract import GROUPS, PHASES, STEP_PHASES
+from costmodel.methods import REFERENCE
 from costmodel.questions.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REFERENCE = "fft"
-"""The method that ratios are taken to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from costmodel.cell.request import Request, request_at
+from costmodel.methods import Method, Reach
 from costmodel.questions.size import Budget, Cost, Fit
 from costmodel.sources.source import Source
 from costmodel.units import size, work
@@ -14,15 +15,9 @@ from costmodel.units import size, work
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Ranks of the configurations that a frontier is drawn from."""
 
-FULL = "fft"
-"""The method whose updates have no limit of rank."""
 
-REACH = (FULL, "galore", "lora", "dora")
-"""Methods by what they can change: every weight, every weight through a projected update, low-rank updates."""
-
-
-_Weighed = tuple[str, int | None, Cost]
-"""A method's name, its rank, its cost."""
+_Weighed = tuple[Method, int | None, Cost]
+"""A method, its rank, its cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +51,11 @@ def frontier(cells: Sequence[tuple[Source, Request]], convention: str = "arithme
         for rank in ranks:
             at = point if rank is None else {**point, "r": rank}
             formula = source.derivation(request_at(source.setup, at)).formula
-            found.append((source.setup.method.name, rank, Cost.of(formula.evaluate(at), convention)))
+            found.append((source.setup.method, rank, Cost.of(formula.evaluate(at), convention)))
     return [
-        Configuration(*own, on_frontier=not any(_beats(other, own) for other in found if other is not own))
+        Configuration(
+            own[0].name, *own[1:], on_frontier=not any(_beats(other, own) for other in found if other is not own)
+        )
         for own in found
     ]
 
@@ -70,26 +67,26 @@ def _beats(one: _Weighed, other: _Weighed) -> bool:
     return min(gains) >= 0 and max(gains) > 0
 
 
-def update_rank(method: str, rank: int | None) -> float:
-    """Return the rank of the update that a step makes to a layer's weights: no limit for full fine-tuning.
+def update_rank(method: Method, rank: int | None) -> float:
+    """Return the rank of the update that a step makes to a layer's weights: no limit where every weight is trained.
 
-    Methods without a rank, other than that, leave most layers as they are: 0.
+    Other methods without a rank leave most layers as they are: 0.
     """
-    return math.inf if method == FULL else rank or 0
+    return math.inf if method.reach is Reach.EVERY_WEIGHT else rank or 0
 
 
 def recommend(fits: Sequence[Fit], budget: Budget) -> tuple[str | None, str]:
     """Choose a method for a budget, and say why in a sentence.
 
-    The one that can change the most of the model, of those that fit: `REACH`, then by bytes of gradients. A cost model
-    knows nothing of accuracy.
+    The one that can change the most of the model, of those that fit: by `Reach`, then by bytes of gradients. A cost
+    model knows nothing of accuracy.
 
     Returns:
         The method, ``None`` where none fits, and the reason.
     """
 
     def reach(found: Fit) -> tuple[int, int]:
-        return (-REACH.index(found.method) if found.method in REACH else -len(REACH), found.cost.trained)
+        return found.source.setup.method.reach, found.cost.trained
 
     fitting = sorted((found for found in fits if found.fits), key=reach, reverse=True)
     if fitting:

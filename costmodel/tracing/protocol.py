@@ -19,7 +19,7 @@ from costmodel.cell.setup import Setup
 from costmodel.cell.training import plain_optimizer
 from costmodel.contract import STEPS, Point
 from costmodel.errors import CostModelError, InputError
-from costmodel.methods.plain import HEAD_NAMES
+from costmodel.methods.heads import HEAD_NAMES
 
 
 @dataclass(frozen=True)

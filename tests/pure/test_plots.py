@@ -21,6 +21,8 @@ from matplotlib.text import Text
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
 from costmodel.files import PICTURES
+from costmodel.methods import METHODS as ALL_METHODS
+from costmodel.methods import PAPER
 from costmodel.output import plots
 from costmodel.output.plots import style
 from costmodel.units import size, work
@@ -445,3 +447,10 @@ def test_the_same_data_give_the_same_bytes_whatever_the_users_settings(tmp_path:
 def test_neither_torch_nor_pyplot_is_needed() -> None:
     code = "import sys, costmodel.output.plots; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_each_method_has_a_place_of_its_own_in_pictures() -> None:
+    """The order that pictures have had since the first of them: the same method, the same colour."""
+    assert sorted(method.look for method in ALL_METHODS.values()) == list(range(len(ALL_METHODS)))
+    assert style.METHODS[:5] == PAPER
+    assert style.METHODS[5:] == ("bitfit", "bn_only", "loha", "lokr", "ia3", "vera")

@@ -51,5 +51,5 @@ def test_what_is_not_known_is_refused_by_name(training: dict) -> None:
 
 
 def test_galore_brings_its_own_optimizer() -> None:
-    with pytest.raises(costmodel.InputError, match="--optimizer sgd: method 'galore' brings its own AdamW"):
+    with pytest.raises(costmodel.InputError, match="--optimizer sgd: method 'galore' brings its galore_adamw"):
         costmodel.estimate("resnet18", "galore", training=costmodel.Training("sgd"))

@@ -135,7 +135,7 @@ BAD = {
     "compare resnet18 --method fft,bn_head --rank 4": "--rank 4: method 'fft' has no rank",
     "compare resnet18 --method fft,lora --update-gap 5": "--update-gap: method 'fft' has no such option",
     "compare resnet18 --method galore,fft --train-head": "--train-head: method 'galore' has no such option",
-    "compare resnet18 --method fft,galore --optimizer sgd": "--optimizer sgd: method 'galore' brings its own AdamW",
+    "compare resnet18 --method fft,galore --optimizer sgd": "--optimizer sgd: method 'galore' brings its galore_adamw",
     "compare resnet18 --convention papper": "unknown convention 'papper': did you mean paper",
     "compare resnet18 vit_b_32 --resolution 100": "side 100: vit_b_32 takes multiples of 32, such as 96 or 128",
     "compare resnet18 --figure pie": "Invalid value for '--figure': 'pie' is not one of 'memory', 'flops'",

@@ -22,7 +22,7 @@ MODELS = ("mobilenet_v2", "mobilenet_v3_small", "resnet18")
 SIDE, RANK = 224, 4
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Ranks at which the real step is measured for Figure 5."""
-RANKED = ("lora", "dora", "galore")
+RANKED = tuple(method for method in PAPER if METHODS[method].ranked)
 
 
 def cells(about: Iterable[Claim]) -> list[Cell]:

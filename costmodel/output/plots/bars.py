@@ -12,6 +12,7 @@ from matplotlib.patheffects import Normal, Stroke
 from matplotlib.text import Annotation
 
 from costmodel.errors import InputError
+from costmodel.methods import REFERENCE
 from costmodel.output.plots.style import (
     BLACK,
     GROUP_COLOURS,
@@ -78,8 +79,8 @@ def flops_bars(flops: Mapping[str, Stacks], convention: str, title: str = "") ->
     """
 
     def numbers(model: str, method: str, total: int) -> str:
-        full = sum(flops[model]["fft"].values()) if "fft" in flops[model] else 0
-        ratio = f"\n{total / full:.2f} {_TIMES} fft" if full and method != "fft" else ""
+        full = sum(flops[model][REFERENCE].values()) if REFERENCE in flops[model] else 0
+        ratio = f"\n{total / full:.2f} {_TIMES} {REFERENCE}" if full and method != REFERENCE else ""
         return written(total, "FLOP") + ratio
 
     return _panels(flops, PHASE_COLOURS, "FLOP", f"one step, {convention} convention", numbers, {}, {}, title)

@@ -23,6 +23,7 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from costmodel.contract import GROUPS
+from costmodel.methods import METHODS as ALL_METHODS
 from costmodel.units import size, work
 
 Unit = Literal["bytes", "FLOP"]
@@ -36,7 +37,8 @@ GROUP_COLOURS = dict(zip(GROUPS, (BLUE, YELLOW, PURPLE, SKY, ORANGE, GREEN), str
 PHASE_COLOURS = {"forward": SKY, "backward": ORANGE, "optimizer": GREEN}
 """Each phase has the colour of the memory group that is born in it: ``act``, ``temp``, ``opt``."""
 
-METHODS = ("fft", "bn_head", "lora", "dora", "galore", "bitfit", "bn_only", "loha", "lokr", "ia3", "vera")
+_LOOKS = {method.look: name for name, method in ALL_METHODS.items() if method.look is not None}
+METHODS = tuple(_LOOKS[place] for place in sorted(_LOOKS))
 """Methods that look the same in every picture; others follow in the order in which they appear."""
 
 _COLOURS = (BLACK, ORANGE, BLUE, VERMILLION, GREEN, PURPLE, SKY, GREY)  # a yellow line on white is hard to see
