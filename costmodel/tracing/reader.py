@@ -9,24 +9,10 @@ from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Affine, Capped, Size, Strided, Tokens
 from costmodel.cell.inputs import Lattice
 from costmodel.contract import AXES, SIDES
+from costmodel.dtypes import itemsize
 from costmodel.errors import LiftError
 from costmodel.rules.call import Call, Extent, Tensor, product
 from costmodel.tracing.record import OpCall, StepRecord, StorageEvent, TensorRef
-
-ITEMSIZE = {
-    "float32": 4,
-    "float64": 8,
-    "complex64": 8,
-    "complex128": 16,
-    "float16": 2,
-    "bfloat16": 2,
-    "int64": 8,
-    "int32": 4,
-    "int16": 2,
-    "uint8": 1,
-    "int8": 1,
-    "bool": 1,
-}
 
 Pair = tuple[int, int]
 
@@ -189,11 +175,9 @@ class Reader:
     def nbytes(self, a: StorageEvent, b: StorageEvent, views: tuple[TensorRef, TensorRef]) -> Polynomial:
         """Read the bytes of a new storage, by the first tensor over it where that fills it."""
         left, right = views
-        if left.dtype not in ITEMSIZE:
-            raise LiftError(f"a tensor of {left.dtype}: no size of an element is known")
-        itemsize = ITEMSIZE[left.dtype]
-        if (a.nbytes, b.nbytes) == (itemsize * product(left.shape), itemsize * product(right.shape)):
-            return Polynomial.of(itemsize * self._tensor(left, right, "a storage").numel)
+        width = itemsize(left.dtype)
+        if (a.nbytes, b.nbytes) == (width * product(left.shape), width * product(right.shape)):
+            return Polynomial.of(width * self._tensor(left, right, "a storage").numel)
         return self.read((a.nbytes, b.nbytes), "a storage")
 
 

@@ -9,24 +9,6 @@ from typing import Any, NamedTuple
 BIRTH, DEATH, REGROUP = "birth", "death", "regroup"
 
 
-_WIDTHS = {
-    "float64": 8,
-    "int64": 8,
-    "complex64": 8,
-    "bfloat16": 2,
-    "float16": 2,
-    "int16": 2,
-    "bool": 1,
-    "uint8": 1,
-    "int8": 1,
-}
-
-
-def width(dtype: str) -> int:
-    """Return the bytes of an element of a dtype, by torch's name without ``torch.``."""
-    return _WIDTHS.get(dtype, 4)
-
-
 class TensorRef(NamedTuple):
     """A tensor as an operator saw it: which storage, and the view of it.
 

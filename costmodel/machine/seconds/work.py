@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from math import prod
 
+from costmodel.dtypes import itemsize
 from costmodel.machine.workspaces.replay import MAPPED
 from costmodel.rules import arithmetic
 from costmodel.rules.call import Call, Tensor
-from costmodel.tracing.record import OpCall, TensorRef, tensors, width
+from costmodel.tracing.record import OpCall, TensorRef, tensors
 
 LANES = 16
 """Channels, and positions of a matrix product, are rounded up to this many: float32 numbers in a 512-bit register."""
@@ -86,7 +87,7 @@ def paged(call: OpCall) -> int:
 def nbytes(ref: TensorRef) -> int:
     """Bytes that a view covers; what is repeated by a stride of 0 counts once."""
     elements = prod(n for n, stride in zip(ref.shape, ref.stride, strict=True) if stride or n == 0)
-    return elements * width(ref.dtype)
+    return elements * itemsize(ref.dtype)
 
 
 def layer_kind(channels: int, kernel: Iterable[int], strides: Iterable[int], positions: int, groups: int) -> str:

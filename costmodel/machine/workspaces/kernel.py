@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
-from costmodel.tracing.record import OpCall, TensorRef, width
+from costmodel.dtypes import itemsize
+from costmodel.tracing.record import OpCall, TensorRef
 
 THREADS = 1
 """Kernels share out scratch memory by threads; one gives the same numbers on every machine of a kind."""
@@ -78,7 +79,7 @@ def ends(held: Iterable[Step]) -> Iterator[Step]:
 
 def size(ref: TensorRef) -> int:
     """Return the bytes that a tensor takes when its elements lie side by side."""
-    return prod(ref.shape) * width(ref.dtype)
+    return prod(ref.shape) * itemsize(ref.dtype)
 
 
 def contiguous(ref: TensorRef) -> bool:
