@@ -146,6 +146,13 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
+def in_sheet(value: Any) -> Any:
+    """Return a cell of a CSV file: text that a spreadsheet would take for a formula stands behind an apostrophe."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{value}"
+    return value
+
+
 def canonical(data: Any) -> bytes:
     """Return plain data as the one JSON text that does not depend on the order of keys."""
     return json.dumps(data, sort_keys=True).encode()
