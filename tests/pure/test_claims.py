@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from costmodel.cell.subjects import model_table
 from costmodel.contract import GROUPS
+from costmodel.errors import InputError
 from costmodel.methods import METHODS
 from tests.claimed import committed
 from validate.claims import VERDICTS, Cell, Claim, Evidence, Published, Reading, claims, judge
-from validate.claims.claim import Operand
-from validate.claims.quantity import LAYER, line, needed, values
+from validate.claims.claim import KINDS, Measure, Operand, read
+from validate.claims.quantity import _MEASURES, LAYER, line, needed, values
 from validate.claims.verdict import COUNTING, NOT, OUT, REPRODUCED, UNMEASURED, numbers, shown
 
 
@@ -69,6 +73,49 @@ def test_the_data_file_says_what_can_be_worked_out() -> None:
                 assert cell.method == LAYER or ":" in cell.model or cell.model in model_table(), cell
 
 
+CLAIM = """
+[[claim]]
+id = "a"
+place = "here"
+quote = "words"
+about = "something"
+published = { value = "22", unit = "%" }
+reading = [{ measure = "ratio", of = { what = "total" }, to = { what = "act" }, models = ["resnet18"] }]
+"""
+
+WRONG = [
+    ("claim = 3", "Expected `array`, got `int` - at `$.claim`"),
+    ("claim", "Expected '=' after a key"),
+    (CLAIM.replace('quote = "words"', ""), "missing required field `quote` - at `$.claim[0]`"),
+    (CLAIM.replace('"words"', "3"), "Expected `str`, got `int` - at `$.claim[0].quote`"),
+    (CLAIM + "why = 1", "unknown field `why` - at `$.claim[0]`"),
+    (CLAIM.replace("value", "valeu"), "unknown field `valeu` - at `$.claim[0].published`"),
+    (CLAIM.replace('value = "22",', ""), "expected one of value, range, up_to, at_least, above, got none"),
+    (CLAIM.replace('value = "22"', 'value = "22", above = "1"'), "got value, above - at `$.claim[0].published`"),
+    (CLAIM.replace('"22"', '"1e999999999"'), "matching regex"),
+    (CLAIM.replace('"%"', '"km"'), "Invalid enum value 'km' - at `$.claim[0].published.unit`"),
+    (CLAIM.replace('"ratio"', '"sum"'), "Invalid enum value 'sum' - at `$.claim[0].reading[0].measure`"),
+    (CLAIM.replace("models", "model"), "unknown field `model` - at `$.claim[0].reading[0]`"),
+    (CLAIM.replace('what = "act"', 'that = "act"'), "unknown field `that` - at `$.claim[0].reading[0].to`"),
+    (CLAIM + 'because = { maybe = "x" }', "matching regex"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG)
+def test_what_is_wrong_in_a_file_of_claims_is_said(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as raised:
+        read(path)
+    assert said in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+def test_a_claim_of_a_file() -> None:
+    assert set(get_args(Measure)) == _MEASURES.keys()
+    assert {claim.published.kind for claim in claims()} == {*KINDS}
+
+
 def costs(total: int, peak: int, forward: int, backward: int, truth: int) -> dict[str, float]:
     """A cell with so many bytes and FLOPs; arithmetic gives ``truth`` for the backward pass."""
     found = dict.fromkeys((f"memory.{group}" for group in GROUPS), 0.0)
@@ -99,8 +146,8 @@ def reading(measure: str, what: str, **more: object) -> Reading:
         (reading("saving", "act"), 25.0, 25.0),
         (reading("ratio", "forward|backward"), 0.1, 1.0),
         (reading("saving", "total", divided_by=50.0), 0.5, 0.4),
-        (replace(reading("ratio", "total"), beside={"model": "resnet18"}), 1.0, 1.0),
-        (replace(reading("ratio", "total"), beside={"model": "resnet18"}, compare="difference"), 0.0, 0.0),
+        (structs.replace(reading("ratio", "total"), beside={"model": "resnet18"}), 1.0, 1.0),
+        (structs.replace(reading("ratio", "total"), beside={"model": "resnet18"}, compare="difference"), 0.0, 0.0),
     ],
 )
 def test_measures(asked: Reading, measured: float, truth: float) -> None:
@@ -121,7 +168,7 @@ def test_lines_over_the_rank() -> None:
     steeper = Reading("slopes", Operand("total", "lora"), Operand("total", "galore"), ("resnet18",), ranks=ranks)
     assert numbers(values(steeper, Evidence(grown, grown).measured_value)) == [pytest.approx(3)]
     assert set(needed(steeper)) == set(grown)
-    bent = replace(steeper, measure="bend", to=None)
+    bent = structs.replace(steeper, measure="bend", to=None)
     assert numbers(values(bent, Evidence(grown, grown).measured_value)) == [pytest.approx(0)]
 
 

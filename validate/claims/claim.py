@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Literal, TypedDict
+
+import msgspec
+from msgspec import Meta, Struct
 
 import specs
+from costmodel.errors import InputError
 
 FILE = specs.FOLDER / "claims.toml"
 
 KINDS = ("value", "range", "up_to", "at_least", "above")
 """How a figure is published; what each means is in `Published.holds`."""
+
+Unit = Literal["%", ":1", "x", ""]
+Measure = Literal["ratio", "share", "saving", "overhead", "growth", "slopes", "bend"]
+Name = Annotated[str, Meta(min_length=1)]
+Size = Annotated[int, Meta(gt=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +109,7 @@ def with_unit(number: str, unit: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(Struct, frozen=True, forbid_unknown_fields=True):
     """One side of a ratio.
 
     Attributes:
@@ -110,14 +119,20 @@ class Operand:
         side: height and width in pixels, in place of the reading's.
     """
 
-    what: str
-    method: str = "each"
-    model: str | None = None
-    side: int | None = None
+    what: Name
+    method: Name = "each"
+    model: Name | None = None
+    side: Size | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Beside(TypedDict, total=False):
+    """What is another of the second value."""
+
+    model: Name
+    side: Size
+
+
+class Reading(Struct, frozen=True, forbid_unknown_fields=True):
     """One way to read a claim: what is to be worked out.
 
     Attributes:
@@ -136,19 +151,19 @@ class Reading:
         divided_by: a figure from elsewhere that the value is divided by.
     """
 
-    measure: str
+    measure: Measure
     of: Operand
     to: Operand | None = None
-    models: tuple[str, ...] = ()
+    models: tuple[Name, ...] = ()
     methods: tuple[str, ...] = ("",)
     label: str = ""
-    side: int = 224
-    rank: int = 4
-    ranks: tuple[int, ...] = ()
+    side: Size = 224
+    rank: Size = 4
+    ranks: tuple[Size, ...] = ()
     mean: bool = False
-    beside: Mapping[str, Any] = field(default_factory=dict)
-    compare: str = "ratio"
-    divided_by: float = 1.0
+    beside: Beside = {}  # a Struct copies it
+    compare: Literal["ratio", "difference"] = "ratio"
+    divided_by: Annotated[float, Meta(gt=0)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,30 +189,72 @@ class Claim:
     because: Mapping[str, str]
 
 
+_Verdict = Annotated[str, Meta(pattern=r"\A(reproduced|counting|not|out)\Z")]
+_Figure = Annotated[str, Meta(pattern=r"\A[0-9]+(\.[0-9]+)?\Z")]
+
+
+class _Published(Struct, forbid_unknown_fields=True):
+    """A figure as the file has it: one of `KINDS`."""
+
+    value: _Figure | None = None
+    range: tuple[_Figure, _Figure] | None = None
+    up_to: _Figure | None = None
+    at_least: _Figure | None = None
+    above: _Figure | None = None
+    unit: Unit = ""
+    approximate: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.told) != 1:
+            raise ValueError(f"expected one of {', '.join(KINDS)}, got {', '.join(self.told) or 'none'}")
+
+    @property
+    def told(self) -> list[str]:
+        """The kinds that there is a figure of."""
+        return [kind for kind in KINDS if getattr(self, kind) is not None]
+
+    def made(self) -> Published:
+        """Return the figure, with the digits that the paper writes."""
+        (kind,) = self.told
+        figures = getattr(self, kind)
+        listed = figures if kind == "range" else (figures,)
+        return Published(kind, tuple(map(Decimal, listed)), self.unit, self.approximate)
+
+
+class _Claim(Struct, forbid_unknown_fields=True, rename={"readings": "reading"}):
+    """A claim as the file has it."""
+
+    id: Name
+    place: Name
+    quote: Name
+    about: Name
+    published: _Published
+    readings: tuple[Reading, ...] = ()
+    because: dict[_Verdict, Name] = {}
+
+
+class _Claims(Struct, forbid_unknown_fields=True):
+    """The file."""
+
+    claim: tuple[_Claim, ...]
+
+
 @cache
 def claims() -> tuple[Claim, ...]:
     """Return all claims of ``specs/claims.toml``, in the paper's order."""
-    return tuple(_claim(row) for row in tomllib.loads(FILE.read_text(encoding="utf-8"))["claim"])
+    return read(FILE)
 
 
-def _claim(row: Mapping[str, Any]) -> Claim:
-    readings = tuple(_reading(given) for given in row.get("reading", ()))
-    plain = {name: row[name] for name in ("id", "place", "quote", "about")}
-    return Claim(**plain, published=_published(row["published"]), readings=readings, because=row.get("because", {}))
+def read(path: Path) -> tuple[Claim, ...]:
+    """Read a file of claims.
 
-
-def _published(given: Mapping[str, Any]) -> Published:
-    (kind,) = set(KINDS) & set(given)
-    figures = given[kind] if isinstance(given[kind], list) else [given[kind]]
-    rest = {name: given[name] for name in ("unit", "approximate") if name in given}
-    return Published(kind, tuple(map(Decimal, figures)), **{"unit": "", **rest})
-
-
-def _reading(given: Mapping[str, Any]) -> Reading:
-    strange = set(given) - {part.name for part in fields(Reading)}
-    assert not strange, f"{FILE}: unknown {strange}"
-    made: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    for name in ("of", "to"):
-        if name in made:
-            made[name] = Operand(**made[name])
-    return Reading(**made)
+    Raises:
+        InputError: for a file that is none: where in it, and what is expected there.
+    """
+    try:
+        rows = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _Claims).claim
+    except ValueError as error:  # no TOML, or no claims
+        raise InputError(f"claims {path}: {error}") from error
+    return tuple(
+        Claim(row.id, row.place, row.quote, row.about, row.published.made(), row.readings, row.because) for row in rows
+    )

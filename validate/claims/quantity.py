@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log
 from statistics import fmean, linear_regression
+
+from msgspec.structs import replace
 
 from costmodel.algebra.formula import PEAK, flops_key, memory_key
 from costmodel.contract import GROUPS
