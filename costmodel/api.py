@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Unpack
 
 from costmodel.cell import ranges, subjects
+from costmodel.cell.axes import AXIS, WORDS, Given, Sizes, spelled
 from costmodel.cell.inputs import InputSpec
 from costmodel.cell.request import numbers_only, request
 from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.training import Training
-from costmodel.contract import CONVENTIONS, DEFAULT_CLASSES
-from costmodel.errors import InputError, unknown
+from costmodel.contract import DEFAULT_CLASSES
+from costmodel.errors import InputError, shown, unknown
 from costmodel.methods import METHODS, PAPER, Options, check_rank_allowed
+from costmodel.options import CONVENTION, Switch, number, options_of
 from costmodel.questions.estimate import Estimate, answer
 from costmodel.sources.source import Source
+from costmodel.units import read_bytes, read_flops
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +32,25 @@ Model = Any
 """A name, a factory or an ``nn.Module``, as `costmodel.estimate` takes it."""
 
 
+class Cell(Sizes[Given], Generic[Given], total=False):
+    """What can be said of every cell alike, as `costmodel.estimate` takes it."""
+
+    classes: int
+    inputs: str | InputSpec | None
+    aux: bool
+    options: Options | None
+    training: Training | None
+
+
+_SETTINGS = (*options_of(ModelOptions), "options", "training")
+"""The keywords of `Cell` that are no sizes."""
+
+
 def estimate(
     model: str | nn.Module | Callable[[], nn.Module],
     method: Any = "fft",
     *,
-    rank: int | str | None = None,
-    batch: int | str = 1,
-    resolution: int | str | None = None,
-    height: int | str | None = None,
-    width: int | str | None = None,
-    length: int | str | None = None,
+    point: Mapping[str, int | str] | None = None,
     classes: int = DEFAULT_CLASSES,
     inputs: str | InputSpec | None = None,
     aux: bool = False,
@@ -45,6 +58,7 @@ def estimate(
     training: Training | None = None,
     cache: bool = True,
     working: Callable[[], None] = lambda: None,
+    **sizes: Unpack[Sizes[int | str]],
 ) -> Estimate:
     """Estimate FLOPs and memory of one fine-tuning step, exactly, without running it.
 
@@ -52,12 +66,7 @@ def estimate(
         model: a name (see `costmodel.models`), ``timm:NAME``, ``path/to/file.py:factory``, ``package.module:factory``,
             a function that makes a module, or an ``nn.Module``, which is copied.
         method: a name (see `costmodel.methods`), a peft configuration object, or a `Method`.
-        rank: rank of the method, its own default if left out; a name such as ``"r"`` keeps it symbolic.
-        batch: batch size N, or a name.
-        resolution: height and width at once, 224 by default, or a name.
-        height: pixels, or a name.
-        width: pixels, or a name.
-        length: tokens S of a text model, 128 by default, or a name.
+        point: sizes by name, for those that are not given as keywords.
         classes: outputs of a named model's head.
         inputs: what the model takes, images of shape (N, 3, H, W) by default; see `costmodel.cell.inputs.parse`.
         aux: switch the auxiliary classifiers of a named model on.
@@ -65,6 +74,9 @@ def estimate(
         training: optimizer, loss, precision, micro-batches, checkpointing.
         cache: keep derived formulas of named models on disk.
         working: called once if the step has to be traced, before that starts.
+        **sizes: ``batch``, ``resolution`` (both sides at once), ``height``, ``width``, ``rank`` and ``length`` (tokens
+            of a text model), or ``N``, ``H``, ``W``, ``r`` and ``S``: a number, or a name such as ``"r"`` that keeps
+            it symbolic. What is left out is at the default of the model or the method.
 
     Returns:
         The estimate: integers equal to what the real step measures, and the formulas they come from.
@@ -73,8 +85,11 @@ def estimate(
         InputError: for bad input; its text is one line that names the value and what would be accepted.
         TraceError, LiftError: for a module whose step cannot be traced or has no closed form.
     """
+    _check_keywords(sizes, (*_SETTINGS, "point", "cache", "working"))
+    _check_call("working", working)
+    Switch().check(f"cache {shown(cache)}", cache)
     setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
-    asked = request(setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length)
+    asked = request(setup, {} if point is None else point, sizes)
     alias = model if isinstance(model, str) and model != setup.subject.name else None
     return answer(Source(setup, cache), asked, alias, working)
 
@@ -83,17 +98,13 @@ def trace(
     model: str | nn.Module | Callable[[], nn.Module],
     method: Any = "fft",
     *,
-    rank: int | None = None,
-    batch: int = 1,
-    resolution: int | None = None,
-    height: int | None = None,
-    width: int | None = None,
-    length: int | None = None,
+    point: Mapping[str, int] | None = None,
     classes: int = DEFAULT_CLASSES,
     inputs: str | InputSpec | None = None,
     aux: bool = False,
     options: Options | None = None,
     training: Training | None = None,
+    **sizes: Unpack[Sizes[int]],
 ) -> Trace:
     """Trace both steps of the protocol at one point, without data and without running anything.
 
@@ -106,13 +117,14 @@ def trace(
         InputError: for bad input.
         TraceError: for a step that cannot be traced.
     """
+    _check_keywords(sizes, (*_SETTINGS, "point"))
     setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
-    asked = request(setup, rank=rank, batch=batch, resolution=resolution, height=height, width=width, length=length)
-    point = numbers_only(asked, "a trace is made at one point")
+    asked = request(setup, {} if point is None else point, sizes)
+    at = numbers_only(asked, "a trace is made at one point")
     from costmodel.tracing.step import record_step
     from costmodel.tracing.trace import Trace
 
-    return Trace(record_step(setup, point))
+    return Trace(record_step(setup, at))
 
 
 def models() -> dict[str, str]:
@@ -130,22 +142,20 @@ def methods() -> dict[str, str]:
 
 def compare(
     models: Model | Sequence[Model],
-    methods: Sequence[Any] = PAPER,
+    methods: Any = PAPER,
     *,
     convention: str = "arithmetic",
-    rank: int | None = None,
-    point: Mapping[str, int] | None = None,
-    **cell: Any,
+    point: Mapping[str, int | str] | None = None,
+    **cell: Unpack[Cell[int | str]],
 ) -> list[Side]:
     """Estimate models with methods at one point, each beside full fine-tuning of the same model.
 
     Args:
         models: one model, or several.
-        methods: names, peft configurations or `Method` objects; the contract's five by default.
+        methods: a name, a peft configuration or a `Method`, or several; the contract's five by default.
         convention: how FLOPs are counted.
-        rank: for the methods that have one.
-        point: batch, resolution, height, width, length, as for `costmodel.estimate`.
-        **cell: classes, inputs, options and training, as for `costmodel.estimate`.
+        point: sizes by name, as for `costmodel.estimate`; a rank is told to the methods that have one.
+        **cell: sizes, classes, inputs, aux, options and training, as for `costmodel.estimate`.
 
     Returns:
         A side for each cell: its estimate and what it takes of full fine-tuning.
@@ -155,38 +165,30 @@ def compare(
     """
     from costmodel.questions.compare import side_by_side
 
-    _check_convention(convention)
-    setups = _setups(models, methods, rank, cell)
-    estimates = [answer(Source(setup), request(setup, **_at(setup, rank, point)), None) for setup in setups]
-    return side_by_side(estimates, convention, [place // len(methods) for place in range(len(setups))])
+    CONVENTION.check(f"convention {shown(convention)}", convention)
+    settings, asked = _split(point, cell, ("convention", "point"))
+    several = _several("methods", methods)
+    setups = _setups(models, several, asked, settings)
+    estimates = [answer(Source(setup), request(setup, _known(setup, asked)), None) for setup in setups]
+    return side_by_side(estimates, convention, [place // len(several) for place in range(len(setups))])
 
 
 def sweep(
     models: Model | Sequence[Model],
-    methods: Sequence[Any] = PAPER,
+    methods: Any = PAPER,
     *,
-    rank: Sequence[int] | None = None,
-    batch: Sequence[int] = (1,),
-    resolution: Sequence[int] | None = None,
-    height: Sequence[int] | None = None,
-    width: Sequence[int] | None = None,
-    length: Sequence[int] | None = None,
+    point: Mapping[str, int | str | Sequence[int]] | None = None,
     working: Callable[[str, int, int], None] = lambda *_: None,
-    **cell: Any,
+    **cell: Unpack[Cell[int | str | Sequence[int]]],
 ) -> pd.DataFrame:
-    """Evaluate every combination of sizes for models with methods; ``range(1, 65)`` and lists alike.
+    """Evaluate every combination of sizes for models with methods: ``8``, ``range(1, 65)``, ``"1:64"`` and lists alike.
 
     Args:
         models: one model, or several.
         methods: as `compare`.
-        rank: for the methods that have one.
-        batch: batch sizes.
-        resolution: heights and widths at once.
-        height: pixels.
-        width: pixels.
-        length: tokens of a text model.
+        point: values by size, for those that are not given as keywords; ranks are told to the methods that have one.
         working: told what is being worked on, points done and points in all.
-        **cell: as `compare`.
+        **cell: as `compare`; each size is a number, several, or a range as text, as the command line takes it.
 
     Returns:
         One row for each point that has a cost, as `costmodel.questions.frames.SCHEMA` has it: FLOPs and bytes.
@@ -198,19 +200,13 @@ def sweep(
     from costmodel.questions.sweep import Chunk, Refusal, grid_of
     from costmodel.questions.sweep import sweep as evaluate
 
-    given = {
-        "rank": rank,
-        "batch": batch,
-        "resolution": resolution,
-        "height": height,
-        "width": width,
-        "length": length,
-    }
-    values = {name: ranges.checked(name, found) for name, found in given.items() if found is not None}
-    setups = _setups(models, methods, rank, cell)
-    asked = {name: ranges.stand_in(name, found) for name, found in values.items()}
+    _check_call("working", working)
+    settings, given = _split(point, cell, ("point", "working"))
+    values = {option: ranges.read(option, found) for option, found in given.items()}
+    asked = {option: ranges.stand_in(option, found) for option, found in values.items()}
+    setups = _setups(models, _several("methods", methods), asked, settings)
     for setup in setups:
-        request(setup, **_at(setup, asked.get("rank"), asked))
+        request(setup, _known(setup, asked))
     grids = [grid_of(Source(setup), values) for setup in setups]
     found = list(evaluate(grids, working))
     refusals = [item for item in found if isinstance(item, Refusal)]
@@ -221,24 +217,22 @@ def sweep(
 
 def size(
     models: Model | Sequence[Model],
-    methods: Sequence[Any] = PAPER,
+    methods: Any = PAPER,
     *,
-    memory: int | None = None,
-    flops: int | None = None,
+    memory: float | str | None = None,
+    flops: float | str | None = None,
     convention: str = "arithmetic",
-    rank: int | None = None,
     point: Mapping[str, int] | None = None,
-    **cell: Any,
+    **cell: Unpack[Cell[int]],
 ) -> list[Fit]:
     """Find out what fits a budget: for each method the largest rank, batch and resolution that still fit, each alone.
 
     Args:
         models: one model, or several.
         methods: as `compare`.
-        memory: largest peak in bytes.
-        flops: most FLOPs of a step after the first one.
+        memory: largest peak in bytes, or with a unit, such as ``"64MiB"``.
+        flops: most FLOPs of a step after the first one, or with a unit, such as ``"5G"``.
         convention: how FLOPs are counted.
-        rank: for the methods that have one.
         point: as `compare`.
         **cell: as `compare`.
 
@@ -252,27 +246,82 @@ def size(
 
     if memory is None and flops is None:
         raise InputError("which budget? give memory in bytes, or flops, or both")
-    for name, amount in (("memory", memory), ("flops", flops)):
-        if amount is not None and amount < 1:
-            raise InputError(f"{name} {amount}: expected a positive number")
-    _check_convention(convention)
-    budget = Budget(memory, flops, convention)
-    setups = _setups(models, methods, rank, cell)
-    return [fit(Source(setup), request(setup, **_at(setup, rank, point)), budget) for setup in setups]
+    CONVENTION.check(f"convention {shown(convention)}", convention)
+    budget = Budget(_amount("memory", memory, read_bytes), _amount("flops", flops, read_flops), convention)
+    settings, asked = _split(point, cell, ("memory", "flops", "convention", "point"))
+    setups = _setups(models, _several("methods", methods), asked, settings)
+    requests = [request(setup, _known(setup, asked)) for setup in setups]
+    for each in requests:
+        numbers_only(each, "a budget is compared at one point")
+    return [fit(Source(setup), each, budget) for setup, each in zip(setups, requests, strict=True)]
 
 
-def _setups(models: Any, methods: Sequence[Any], rank: object, cell: Mapping[str, Any]) -> list[Setup]:
-    several = models if isinstance(models, (list, tuple)) else [models]
-    setups = [setup_of(model, method, **cell) for model in several for method in methods]
-    if setups and not any(setup.method.ranked for setup in setups):
-        check_rank_allowed(setups[0].method, rank)
+def _split(
+    point: Mapping[str, object] | None, cell: Mapping[str, Any], others: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, object]]:
+    """Return the settings of all cells, and the sizes asked for by option.
+
+    Args:
+        point: sizes by word.
+        cell: settings and sizes, as keywords.
+        others: keywords of the function that are neither.
+    """
+    settings = {name: value for name, value in cell.items() if name in _SETTINGS}
+    sizes = {name: value for name, value in cell.items() if name not in _SETTINGS}
+    _check_keywords(sizes, (*_SETTINGS, *others))
+    return settings, spelled({} if point is None else point, sizes)
+
+
+def _setups(
+    models: Any, methods: Sequence[Any], asked: Mapping[str, object], settings: Mapping[str, Any]
+) -> list[Setup]:
+    """Return a setup for each model with each method; a rank where none has one is refused."""
+    setups = [setup_of(model, method, **settings) for model in _several("models", models) for method in methods]
+    if not any(setup.method.ranked for setup in setups):
+        check_rank_allowed(setups[0].method, asked.get(_RANK))
     return setups
 
 
-def _check_convention(convention: str) -> None:
-    if convention not in CONVENTIONS:
-        raise unknown("convention", convention, CONVENTIONS)
+_RANK = AXIS["r"].option
 
 
-def _at(setup: Setup, rank: object, point: Mapping[str, object] | None) -> dict[str, Any]:
-    return {**(point or {}), "rank": rank if setup.method.ranked else None}
+def _known(setup: Setup, asked: Mapping[str, object]) -> dict[str, object]:
+    """Return the sizes that a cell is told: a rank where its method has one."""
+    return {option: value for option, value in asked.items() if option != _RANK or setup.method.ranked}
+
+
+def _several(name: str, given: Any) -> list[Any]:
+    """Return several as a list, and one thing as a list of it; a module is one, although it may have parts.
+
+    Raises:
+        InputError: for none.
+    """
+    found = list(given) if isinstance(given, Iterable) and not (isinstance(given, str) or callable(given)) else [given]
+    if not found:
+        raise InputError(f"{name} {shown(given)}: expected one or more")
+    return found
+
+
+def _amount(name: str, given: Any, read: Callable[[str, str], int]) -> int | None:
+    """Read a limit: a number, or text with a unit."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return read(name, given)
+    found = number(given)
+    if found is None or found < 1:
+        raise InputError(f"{name} {shown(given)}: expected a positive number")
+    return int(found)
+
+
+def _check_keywords(sizes: Mapping[str, object], others: Sequence[str]) -> None:
+    """Refuse keywords that a function does not have."""
+    for name in sizes:
+        if name not in WORDS:
+            accepted = (*WORDS, *others)
+            raise InputError(f"{unknown('keyword', name, accepted)}; keywords: {', '.join(accepted)}")
+
+
+def _check_call(name: str, given: object) -> None:
+    if not callable(given):
+        raise InputError(f"{name} {shown(given)}: expected a function")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 PHASES = ("forward", "backward", "optimizer_first", "optimizer")
 """Phases of the step protocol. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
@@ -28,6 +29,9 @@ AXES = ("N", "H", "W", "S", "r")
 
 SIDES = ("H", "W", "S")
 """The axes along which an input extends: pixels or tokens."""
+
+DEFAULTS: Mapping[str, int] = MappingProxyType({"N": 1, "H": 224, "W": 224, "S": 128, "r": 4})
+"""Of each axis, where neither the caller nor the model says one."""
 
 STEPS = 2
 """Optimizer steps of the protocol; memory peaks are taken over both."""
@@ -52,10 +56,10 @@ class Point:
     An axis that the cell does not have is ``None``: the rank of a method without one, the sides of a text model.
     """
 
-    N: int = 1
-    H: int | None = 224
-    W: int | None = 224
-    r: int | None = 4
+    N: int = DEFAULTS["N"]
+    H: int | None = DEFAULTS["H"]
+    W: int | None = DEFAULTS["W"]
+    r: int | None = DEFAULTS["r"]
     S: int | None = None
 
     @staticmethod

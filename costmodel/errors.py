@@ -25,6 +25,12 @@ class LiftError(CostModelError, RuntimeError):
     """Traces at two points cannot be joined into one closed form: names the first difference."""
 
 
+def shown(value: object, most: int = 40) -> str:
+    """Write a value in one line, cut off where it is long."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 MOST_LISTED = 150
 """Names that an error lists at most."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from costmodel.cell import subjects
 from costmodel.cell.setup import Setup
+from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES, Point
 from costmodel.methods import Options, find
@@ -42,9 +43,15 @@ class CellSpec:
     depth: str = OPERATORS
 
     @property
+    def told(self) -> ModelOptions:
+        """What is said of the model beside its name."""
+        return ModelOptions(self.inputs, self.classes, self.aux)
+
+    @property
     def setup(self) -> Setup:
         """The cell without its point."""
-        subject = subjects.find(self.model, self.classes, self.inputs, self.aux)
+        told = self.told
+        subject = subjects.find(self.model, told.classes, told.inputs, told.aux)
         return Setup(subject, find(self.method), Options(**self.options), Training(**self.training))
 
     @property

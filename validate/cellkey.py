@@ -6,15 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from costmodel.cell.subjects import TIMM, model_table
-from costmodel.contract import AXES, DEFAULT_CLASSES
-from costmodel.methods import METHODS
+from costmodel.cell.subjects import TIMM, ModelOptions, model_table
+from costmodel.cell.training import Training
+from costmodel.contract import AXES
+from costmodel.methods import METHODS, Options
+from costmodel.options import options_of
 from costmodel.sources.versions import PACKAGES, release
 from validate.cell import OPERATORS
 from validate.depths import DEPTHS
 
 OF_THE_CALLER = ("transformers",)
 """Packages that a factory of the caller's may build its model from: what it imports is not known."""
+
+
+_OPTIONS = {**options_of(ModelOptions), **options_of(Options), **options_of(Training)}
 
 
 def told(key: str) -> dict[str, Any]:
@@ -68,11 +73,12 @@ def label(key: str) -> str:
     words = [cell["model"], cell["method"]]
     point = _table(cell, "point")
     words += [f"{axis}={point[axis]}" for axis in AXES if axis in point]
-    for name in ("options", "training"):
-        words += [f"--{option.replace('_', '-')} {value}" for option, value in _table(cell, name).items()]
-    for name, default in (("classes", DEFAULT_CLASSES), ("inputs", None), ("aux", False), ("depth", OPERATORS)):
-        if cell.get(name, default) != default:
-            words.append(f"--{name} {cell[name]}")
+    for part in (_table(cell, "options"), _table(cell, "training"), cell):
+        for name, value in part.items():
+            if name in _OPTIONS and value != _OPTIONS[name].default:
+                words += [_OPTIONS[name].flag] if value is True else [_OPTIONS[name].flag, value]
+    if (depth := cell.get("depth", OPERATORS)) != OPERATORS:
+        words += ["--depth", depth]
     return " ".join(map(str, words))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from costmodel.contract import SIDES, Point
+from costmodel.contract import DEFAULTS, SIDES, Point
 from costmodel.errors import InputError
 
 DTYPES = ("float32", "bfloat16", "int64", "int32", "bool")
@@ -62,10 +62,6 @@ class Lattice:
 ANY_SIDES = Lattice()
 
 
-DEFAULT_LENGTH = 128
-_DEFAULTS = {"H": 224, "W": 224, "S": DEFAULT_LENGTH}
-
-
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """All input tensors of a model, each with the batch as its first extent.
@@ -79,7 +75,7 @@ class InputSpec:
     defaults: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        defaults = {axis: self.defaults.get(axis, _DEFAULTS[axis]) for axis in self.axes}
+        defaults = {axis: self.defaults.get(axis, DEFAULTS[axis]) for axis in self.axes}
         object.__setattr__(self, "defaults", defaults)
 
     @property

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from costmodel.cell.axes import LARGEST, positive
+from costmodel.cell.axes import SIZES
 from costmodel.errors import InputError
+from costmodel.options import LARGEST, positive
 
 MOST = 10**7
 """Values that a range may have: with a few such axes a sweep would not end."""
 
-_NAMES = {"rank": "r", "batch": "N", "resolution": "S", "height": "H", "width": "W", "length": "S"}
 
-
-def checked(option: str, values: Sequence[int]) -> Sequence[int]:
-    """Return values given as Python integers, each once.
+def read(option: str, given: object) -> Sequence[int]:
+    """Return the values of a number, of several, or of a range as text, each once and in their order.
 
     Raises:
         InputError: where there are none, or one is no positive integer.
     """
+    if isinstance(given, str):
+        return parse(option, given)
+    values = given if isinstance(given, range) else _several(given)
     if not len(values):
         raise InputError(f"--{option}: no values")
     if isinstance(values, range):
@@ -28,12 +30,22 @@ def checked(option: str, values: Sequence[int]) -> Sequence[int]:
     return tuple(dict.fromkeys(positive(option, value) for value in values))
 
 
+def _several(given: object) -> Sequence[object]:
+    """Return the values of a sequence, an array or a series; anything else, bytes and mappings too, is one value."""
+    if isinstance(given, (bytes, bytearray, Mapping)):
+        return (given,)
+    try:
+        return tuple(given)  # type: ignore[arg-type]  # what has no parts is a value itself
+    except TypeError:
+        return (given,)
+
+
 def stand_in(option: str, values: Sequence[int]) -> int | str:
     """Return what to ask for in the place of a range: its only value, or else a name.
 
     What is refused then is refused whatever the values are.
     """
-    return values[0] if len(values) == 1 else _NAMES[option]
+    return values[0] if len(values) == 1 else SIZES[option].example
 
 
 def parse(option: str, text: str) -> Sequence[int]:

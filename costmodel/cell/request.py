@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from costmodel.cell.axes import Value, read
+from costmodel.cell.axes import AXIS, RESERVED, RESOLUTION, SIZE_NAME, SIZES, Value, read, spelled
 from costmodel.cell.inputs import ANY_SIDES
 from costmodel.cell.setup import Setup
-from costmodel.contract import AXES, EVERY_RANK, SHORT_RANKS, Band, Point
+from costmodel.contract import AXES, DEFAULTS, EVERY_RANK, SHORT_RANKS, SIDES, Band, Point
 from costmodel.errors import InputError
 from costmodel.methods import check_rank_allowed
-
-_RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
-_OPTION = {"N": "batch", "H": "height", "W": "width", "S": "length", "r": "rank"}
-_SIZE_NAME = re.compile(r"\w*\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +52,32 @@ class Request:
         return Point.of(chosen)
 
 
-def request(
-    setup: Setup,
-    *,
-    rank: object = None,
-    batch: object = 1,
-    resolution: object = None,
-    height: object = None,
-    width: object = None,
-    length: object = None,
-) -> Request:
+def request(setup: Setup, *points: Mapping[str, object], **sizes: object) -> Request:
     """Check what was asked for and fill in the defaults.
 
+    Args:
+        setup: the cell.
+        points: sizes by the words of `costmodel.cell.axes.Sizes`.
+        sizes: the same, as keywords.
+
     Raises:
-        InputError: for a value that is neither a positive integer nor a usable name, ``resolution`` together with
-            ``height`` or ``width``, a size that the model does not have or take, a rank where the method has none, or
-            one name for two axes.
+        InputError: for a word that is no size, an axis that is given twice, a value that is neither a positive integer
+            nor a usable name, a size that the model does not have or take, a rank where the method has none, or one
+            name for two axes.
     """
     method, inputs = setup.method, setup.subject.inputs
-    check_rank_allowed(method, rank)
-    if resolution is not None and (height is not None or width is not None):
-        raise InputError("--resolution and --height/--width exclude each other: give one side for both, or both sides")
-    both = None if resolution is None else read("resolution", resolution)
-    given = {"H": height, "W": width, "S": length}
-    values = {"N": read("batch", batch)}
-    for axis, raw in given.items():
-        if axis in inputs.axes:
-            side = both if axis in "HW" else None
-            values[axis] = side or (inputs.defaults[axis] if raw is None else read(_OPTION[axis], raw))
-        elif raw is not None or (axis in "HW" and both is not None):
-            option = "resolution" if raw is None else _OPTION[axis]
-            raise InputError(f"--{option}: {setup.subject.name} takes {inputs}, which has no {axis}")
-    if method.rank is not None:
-        values["r"] = read("rank", rank) if rank is not None else method.rank
-    _check_names(values, square=both is not None)
+    asked = spelled(*points, sizes)
+    check_rank_allowed(method, asked.get("rank"))
+    given = {option: read(option, raw) for option, raw in asked.items()}
+    square = RESOLUTION.option in given
+    by_axis = {letter: value for option, value in given.items() for letter in SIZES[option].letters}
+    for option in given:
+        for letter in SIZES[option].letters:
+            if letter in SIDES and letter not in inputs.axes:
+                raise InputError(f"--{option}: {setup.subject.name} takes {inputs}, which has no {letter}")
+    own = {"N": DEFAULTS["N"], **inputs.defaults, "r": method.rank}
+    values = {axis: value for axis in ("N", *inputs.axes, "r") if (value := by_axis.get(axis, own[axis])) is not None}
+    _check_names(values, square)
     _check_lattice(values, setup)
     return Request(values, {"N": 2, **inputs.defaults, "r": max(method.rank or 1, 2)})
 
@@ -101,11 +88,10 @@ def request_at(setup: Setup, point: Mapping[str, Value]) -> Request:
     Raises:
         InputError: as `request`.
     """
-    given = {_OPTION[axis]: value for axis, value in point.items()}
-    if "H" in point and point["H"] == point.get("W"):
-        given["resolution"] = given.pop("height")  # one name may stand for both sides
-        del given["width"]
-    return request(setup, **given)
+    if "H" in point and point["H"] == point.get("W"):  # one name may stand for both sides
+        others = {axis: value for axis, value in point.items() if axis not in RESOLUTION.letters}
+        point = {RESOLUTION.option: point["H"], **others}
+    return request(setup, point)
 
 
 def _check_lattice(values: Mapping[str, Value], setup: Setup) -> None:
@@ -131,7 +117,7 @@ def numbers_only(asked: Request, why: str) -> Point:
         InputError: when an axis was given a name.
     """
     for axis, name in asked.names.items():
-        raise InputError(f"--{_OPTION[axis]} {name}: {why}, give a positive integer")
+        raise InputError(f"{AXIS[axis].flag} {name}: {why}, give a positive integer")
     return asked.representative()
 
 
@@ -141,12 +127,10 @@ def _check_names(values: Mapping[str, Value], square: bool) -> None:
     for axis, name in values.items():
         if not isinstance(name, str):
             continue
-        option = _OPTION[axis]
-        if name in _RESERVED or _SIZE_NAME.fullmatch(name) or (name in axes and name != axis and not square):
-            raise InputError(f"--{option} {name}: this name has a meaning in formulas; choose another, such as {axis}")
+        flag = AXIS[axis].flag
+        if name in RESERVED or SIZE_NAME.fullmatch(name) or (name in axes and name != axis and not square):
+            raise InputError(f"{flag} {name}: this name has a meaning in formulas; choose another, such as {axis}")
         other = taken.get(name.lower())  # sizes are named by the lower case of their axis
         if other and not (square and axis == "W"):
-            raise InputError(
-                f"--{option} {name}: the name already stands for --{other}; choose another, such as {axis}"
-            )
-        taken[name.lower()] = option
+            raise InputError(f"{flag} {name}: the name already stands for {other}; choose another, such as {axis}")
+        taken[name.lower()] = flag

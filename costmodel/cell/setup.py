@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.cell import subjects
-from costmodel.cell.axes import positive
 from costmodel.cell.inputs import InputSpec
-from costmodel.cell.subjects import Subject
+from costmodel.cell.subjects import ModelOptions, Subject
 from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
+from costmodel.errors import InputError, shown
 from costmodel.methods import METHODS, Method, Options, find
 
 if TYPE_CHECKING:
@@ -93,5 +93,9 @@ def setup_of(
     Raises:
         InputError: for bad input.
     """
-    subject = subjects.find(model, positive("classes", classes), inputs, aux)
-    return Setup(subject, find(method), options or Options(), training or Training())
+    for name, given, kind in (("options", options, Options), ("training", training, Training)):
+        if not (given is None or isinstance(given, kind)):
+            raise InputError(f"{name} {shown(given)}: expected costmodel's {kind.__name__}, or None")
+    told = ModelOptions(inputs, classes, aux)
+    subject = subjects.find(model, told.classes, told.inputs, told.aux)
+    return Setup(subject, find(method), options or DEFAULT_OPTIONS, training or DEFAULT_TRAINING)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import specs
 from costmodel.cell.inputs import ANY_SIDES, IMAGES, InputSpec, Lattice, TensorSpec, parse
 from costmodel.contract import DEFAULT_CLASSES, Point
-from costmodel.errors import InputError, unknown
+from costmodel.errors import InputError, shown, unknown
+from costmodel.options import Choices, Kind, Switch, Whole, option
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +61,37 @@ class Subject:
     def closed(self) -> Lattice:
         """The heights and widths at which the cost has a closed form in them."""
         return replace(self.lattice, multiple=max(self.lattice.multiple, self.period))
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes(Kind):
+    """What a model takes, as text or as read."""
+
+    def check(self, said: str, value: Any) -> str | InputSpec:
+        """See `Kind`."""
+        if not isinstance(value, (str, InputSpec)):
+            raise InputError(f'{said}: expected sizes in quotes, such as "3x96x96" or "S:int64"')
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions(Choices):
+    """What can be said of a model beside its name.
+
+    Attributes:
+        inputs: what the model takes, see `costmodel.cell.inputs.parse`; images by default.
+        classes: outputs of the head, for models by name.
+        aux: whether auxiliary classifiers are part of the step, for models by name that have them.
+    """
+
+    inputs: str | InputSpec | None = option(
+        None,
+        Shapes(),
+        "What the model takes, batch left out: 3x96x96, 3x16xHxW, S:int64, or name=S:int64,name=S:int64.",
+        key="input",
+    )
+    classes: int = option(DEFAULT_CLASSES, Whole(), "Outputs of a named model's head.", default_shown=True)
+    aux: bool = option(False, Switch(), "Train the auxiliary classifiers too.")
 
 
 @cache
@@ -337,7 +369,7 @@ def _given(model: Any) -> Subject:
     if isinstance(model, type) or not hasattr(model, "named_parameters"):
         if callable(model):
             return _from_factory(model, getattr(model, "__name__", type(model).__name__))
-        raise InputError(f"model {model!r:.60}: expected a name, an nn.Module or a function that makes one")
+        raise InputError(f"model {shown(repr(model), 60)}: expected a name, an nn.Module or a function that makes one")
 
     def build(device: str, _point: Point) -> nn.Module:
         import torch

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import InputError, unknown
+from costmodel.errors import InputError
+from costmodel.options import Choices, Name, Switch, Whole, option
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,9 +31,12 @@ LOSSES = ("sum", "cross_entropy")
 PRECISIONS = ("float32", "bfloat16")
 AUTOCAST = ("bfloat16",)
 
+MOST_ACCUMULATED = 256
+"""Micro-batches of a step: each is traced, which takes about a second and a few megabytes."""
+
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Training(Choices):
     """Everything about a step that is neither model, method nor size. The defaults are the contract's.
 
     Attributes:
@@ -44,44 +48,17 @@ class Training:
         checkpoint: whether the model's blocks drop their activations and compute them again in the backward pass.
     """
 
-    optimizer: str = "adamw"
-    loss: str = "sum"
-    dtype: str = "float32"
-    autocast: str | None = None
-    accumulate: int = 1
-    checkpoint: bool = False
+    optimizer: str = option("adamw", Name("optimizer", OPTIMIZERS), f"{', '.join(OPTIMIZERS)}.", default_shown=True)
+    loss: str = option("sum", Name("loss", LOSSES), f"{', '.join(LOSSES)}.", default_shown=True)
+    dtype: str = option("float32", Name("dtype", PRECISIONS), f"{', '.join(PRECISIONS)}.", default_shown=True)
+    autocast: str | None = option(None, Name("autocast", AUTOCAST), f"Mixed precision: {', '.join(AUTOCAST)}.")
+    accumulate: int = option(1, Whole(MOST_ACCUMULATED), "Micro-batches for each optimizer step.", default_shown=True)
+    checkpoint: bool = option(False, Switch(), "Recompute the blocks' activations in the backward pass.")
 
     def __post_init__(self) -> None:
-        for option, value, accepted in (
-            ("optimizer", self.optimizer, OPTIMIZERS),
-            ("loss", self.loss, LOSSES),
-            ("dtype", self.dtype, PRECISIONS),
-            ("autocast", self.autocast, AUTOCAST),
-        ):
-            if value not in accepted and not (option == "autocast" and value is None):
-                raise unknown(option, str(value), accepted)
-        if not isinstance(self.accumulate, int) or self.accumulate < 1:
-            raise InputError(f"--accumulate {self.accumulate}: expected a positive integer")
+        Choices.__post_init__(self)  # super() does not find a dataclass with slots
         if self.autocast and self.dtype != "float32":
             raise InputError(f"--autocast {self.autocast} with --dtype {self.dtype}: autocast starts from float32")
-
-    @property
-    def words(self) -> list[str]:
-        """What differs from the defaults, as on the command line: ``["--loss", "cross_entropy"]``."""
-        words: list[str] = []
-        for name, default in _DEFAULTS.items():
-            value = getattr(self, name)
-            if value != default:
-                words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-        return words
-
-    @property
-    def label(self) -> str:
-        """The same in one line."""
-        return " ".join(self.words)
-
-
-_DEFAULTS = {name: getattr(Training(), name) for name in Training.__slots__}
 
 
 def plain_optimizer(model: nn.Module, name: str) -> Optimizer:

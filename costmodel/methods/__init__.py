@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from costmodel.errors import InputError, unknown
+from costmodel.errors import InputError, shown, unknown
 from costmodel.methods.method import Method, Options, Reach
 
 __all__ = ["METHODS", "PAPER", "REFERENCE", "Method", "Options", "Reach", "check_rank_allowed", "find", "ranked_names"]
@@ -56,7 +56,7 @@ def find(method: Any) -> Method:
         from costmodel.methods.peft_config import from_config
 
         return from_config(method)
-    raise InputError(f"method {method!r:.60}: expected a name, a peft configuration or a Method")
+    raise InputError(f"method {shown(repr(method), 60)}: expected a name, a peft configuration or a Method")
 
 
 def ranked_names() -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costmodel.contract import UPDATE_GAP
-from costmodel.errors import InputError, unknown
+from costmodel.errors import InputError
+from costmodel.options import Choices, Name, Number, Ranks, Switch, Text, Whole, option, options_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +21,7 @@ PROJECTIONS = ("std", "reverse_std", "left", "right", "full")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Options(Choices):
     """What a method can be told beside its rank. Each method lists the ones it knows in `Method.options`.
 
     Attributes:
@@ -34,47 +35,21 @@ class Options:
         scale: GaLore's factor on the update.
     """
 
-    targets: str | None = None
-    alpha: int | None = None
-    rank_pattern: Mapping[str, int] | tuple[tuple[str, int], ...] = ()
-    train_head: bool = False
-    update_gap: int = UPDATE_GAP
-    projection: str = "std"
-    scale: float = 0.25
-
-    def __post_init__(self) -> None:
-        if self.projection not in PROJECTIONS:
-            raise unknown("projection", str(self.projection), PROJECTIONS)
-        if self.update_gap < 1:
-            raise InputError(f"--update-gap {self.update_gap}: expected a positive integer")
-        object.__setattr__(self, "rank_pattern", tuple(dict(self.rank_pattern).items()))
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The options that are not at their default."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        }
-
-    @property
-    def words(self) -> list[str]:
-        """The options that are not at their default, as on the command line."""
-        words: list[str] = []
-        for name, value in self.given.items():
-            flag = f"--{name.replace('_', '-')}"
-            if name == "rank_pattern":
-                for pattern, rank in dict(value).items():
-                    words += [flag, f"{pattern}={rank}"]
-            else:
-                words += [flag] if value is True else [flag, str(value)]
-        return words
-
-    @property
-    def label(self) -> str:
-        """The same in one line."""
-        return " ".join(self.words)
+    targets: str | None = option(
+        None,
+        Text("a regular expression in quotes"),
+        "Layers that get an adapter: a regular expression over module names.",
+    )
+    alpha: int | None = option(None, Whole(), "Scaling of adapters (the rank).")
+    rank_pattern: Mapping[str, int] | tuple[tuple[str, int], ...] = option(
+        (), Ranks(), "REGEX=RANK: layers with a rank of their own; may be given again."
+    )
+    train_head: bool = option(False, Switch(), "Train the head in full beside the adapters.")
+    update_gap: int = option(UPDATE_GAP, Whole(), f"GaLore's T, steps between projections ({UPDATE_GAP}).")
+    projection: str = option(
+        "std", Name("projection", PROJECTIONS), "GaLore: std, reverse_std, left, right or full (std)."
+    )
+    scale: float = option(0.25, Number(), "GaLore: factor on updates (0.25).")
 
 
 class Reach(IntEnum):
@@ -150,10 +125,9 @@ class Method:
         """
         for name in options.given:
             if name not in self.options:
-                known = ", ".join(f"--{option.replace('_', '-')}" for option in self.options) or "none"
-                raise InputError(
-                    f"--{name.replace('_', '-')}: method '{self.name}' has no such option; its options: {known}"
-                )
+                flags = {field: each.flag for field, each in options_of(type(options)).items()}
+                known = ", ".join(flags[field] for field in self.options) or "none"
+                raise InputError(f"{flags[name]}: method '{self.name}' has no such option; its options: {known}")
         if self.optimizer and training.optimizer != "adamw":
             raise InputError(
                 f"--optimizer {training.optimizer}: method '{self.name}' brings its {self.optimizer_name}; "

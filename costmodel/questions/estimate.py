@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from costmodel.algebra.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
+from costmodel.cell.axes import SIZES, Sizes, read, spelled
 from costmodel.cell.request import Request, request_at
 from costmodel.cell.setup import Setup
 from costmodel.cell.words import described
 from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.errors import shown
+from costmodel.options import CONVENTION, Whole
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
@@ -70,27 +73,21 @@ class Estimate:
     _source: Source = field(repr=False, compare=False)
     _request: Request = field(repr=False, compare=False)
 
-    def at(
-        self,
-        *,
-        N: int | None = None,
-        H: int | None = None,
-        W: int | None = None,
-        S: int | None = None,
-        r: int | None = None,
-        resolution: int | None = None,
-    ) -> Estimate:
-        """Return the same cell at another point; axes left out stay as they are, ``resolution`` is H and W at once.
+    def at(self, point: Mapping[str, int | str] | None = None, **sizes: Unpack[Sizes[int | str]]) -> Estimate:
+        """Return the same cell at another point; axes left out stay as they are.
 
         Outside the domain of the formulas at hand they are derived again for the region asked for.
 
+        Args:
+            point: sizes by name, for those that are not given as keywords.
+            **sizes: as `costmodel.estimate`.
+
         Raises:
-            InputError: as `estimate`.
+            InputError: as `costmodel.estimate`.
         """
-        given = {"N": N, "H": resolution or H, "W": resolution or W, "S": S, "r": r}
-        values = {**self._request.values, **{axis: value for axis, value in given.items() if value is not None}}
-        asked = request_at(self.setup, values)
-        return answer(self._source, asked, self.alias)
+        asked = spelled({} if point is None else point, sizes)
+        moved = {axis: read(option, value) for option, value in asked.items() for axis in SIZES[option].letters}
+        return answer(self._source, request_at(self.setup, {**self._request.values, **moved}), self.alias)
 
     @cached_property
     def formulas(self) -> Tree:
@@ -109,12 +106,16 @@ class Estimate:
         """Return FLOPs of an optimizer step with step 0's extra work spread over ``T`` steps.
 
         optimizer + (optimizer_first - optimizer) / T, exact; ``None`` where symbolic. ``T`` is GaLore's update gap.
+
+        Raises:
+            InputError: for a convention that is none, or a T that is no positive integer.
         """
+        CONVENTION.check(f"convention {shown(convention)}", convention)
+        gap = self.setup.options.update_gap if T is None else Whole().check(f"T {shown(T)}", T)
         first, later = (self.flops[convention][phase] for phase in ("optimizer_first", "optimizer"))
         from fractions import Fraction  # 5 ms that most answers do not need
 
-        spread = T or self.setup.options.update_gap
-        return None if first is None or later is None else later + Fraction(first - later, spread)
+        return None if first is None or later is None else later + Fraction(first - later, gap)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract's JSON object as plain data."""

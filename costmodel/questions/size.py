@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
-from costmodel.cell.axes import LARGEST, Value
+from costmodel.cell.axes import Value
 from costmodel.cell.request import Request, request_at
 from costmodel.contract import SHORT_RANKS, SIDES, STEP_PHASES
 from costmodel.errors import CostModelError, InputError
+from costmodel.options import LARGEST
 from costmodel.sources.source import Source
 from costmodel.units import size, work
 

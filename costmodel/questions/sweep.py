@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from costmodel.algebra.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula
 from costmodel.algebra.grid import Integers, covered, evaluate, with_sum
+from costmodel.cell.axes import AXIS, RESOLUTION
 from costmodel.cell.request import request_at
-from costmodel.contract import AXES, SIDES
+from costmodel.contract import AXES, DEFAULTS, SIDES
 from costmodel.errors import CostModelError, InputError
 from costmodel.sources.source import Source
 
@@ -63,19 +64,16 @@ def grid_of(source: Source, values: Mapping[str, Sequence[int]]) -> Grid:
         InputError: for more points than can be evaluated.
     """
     inputs, method = source.setup.subject.inputs, source.setup.method
-    axes: dict[str, Sequence[int]] = {"N": values.get("batch", (1,))}
-    for axis, name in (("H", "height"), ("W", "width"), ("S", "length")):
-        if axis in inputs.axes:
-            axes[axis] = values.get(name, (inputs.defaults[axis],))
-    if "resolution" in values:
-        axes["H"] = values["resolution"]
+    own = {"N": DEFAULTS["N"], **inputs.defaults, **({} if method.rank is None else {"r": method.rank})}
+    axes = {axis: values.get(AXIS[axis].option, (default,)) for axis, default in own.items()}
+    square = RESOLUTION.option in values
+    if square:
+        axes["H"] = values[RESOLUTION.option]
         del axes["W"]
-    if method.rank is not None:
-        axes["r"] = values.get("rank", (method.rank,))
     points = prod(map(len, axes.values()))
     if points > MOST_POINTS:
         raise InputError(f"{points:,} points: a sweep has up to {MOST_POINTS:,}; give a step as in 1:64:8")
-    return Grid(source, axes, square="resolution" in values)
+    return Grid(source, axes, square)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import wraps
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
 
-from costmodel.cell.axes import positive
+from costmodel.cell.axes import SIZES, Axis
 from costmodel.cell.request import Request, request
-from costmodel.cell.setup import Setup, setup_of
-from costmodel.cell.subjects import model_table
-from costmodel.cell.training import AUTOCAST, LOSSES, OPTIMIZERS, PRECISIONS, Training
-from costmodel.contract import CONVENTIONS, DEFAULT_CLASSES
-from costmodel.errors import InputError, unknown
+from costmodel.cell.setup import DEFAULT_TRAINING, Setup, setup_of
+from costmodel.cell.subjects import ModelOptions, model_table
+from costmodel.cell.training import Training
+from costmodel.contract import CONVENTIONS
+from costmodel.errors import InputError
 from costmodel.files import check_picture
 from costmodel.methods import METHODS, PAPER, Method, Options, check_rank_allowed, find
+from costmodel.options import CONVENTION, Choices, Option, options_of
 
 
 def _model_names(incomplete: str) -> list[str]:
@@ -31,9 +33,7 @@ def _method_names(incomplete: str) -> list[str]:
 
 
 def _known_convention(value: str) -> str:
-    if value not in CONVENTIONS:
-        raise unknown("convention", value, CONVENTIONS)
-    return value
+    return CONVENTION.check(f"--convention {value}", value)
 
 
 def _picture(path: Path | None) -> Path | None:
@@ -53,98 +53,26 @@ Convention = Annotated[
     typer.Option("--convention", help=f"How FLOPs are counted: {', '.join(CONVENTIONS)}.", callback=_known_convention),
 ]
 
-_MODEL, _SIZES, _METHOD, _TRAINING = "Model", "Sizes: a number, or a name to stay symbolic", "Method", "Training"
+_METHOD = "Method"
+_SIZES = "Sizes: a number, or a name to stay symbolic"
 
-
-def _option(*names: str, panel: str, text: str) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+PANELS: Mapping[str, type[Choices]] = MappingProxyType({"Model": ModelOptions, _METHOD: Options, "Training": Training})
+"""What a cell is told beside its sizes, under the heading that the help has for it on a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellArguments:
-    """A cell as asked for on the command line."""
+    """A cell as asked for on the command line.
 
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            help="A name ('costmodel models' lists them), timm:NAME, path/to/net.py:factory or package.module:factory.",
-            show_default=False,
-            autocompletion=_model_names,
-        ),
-    ] = None
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            "-m",
-            help="'costmodel methods' lists them.",
-            rich_help_panel=_METHOD,
-            autocompletion=_method_names,
-        ),
-    ] = "fft"
-    rank: Annotated[
-        str | None, _option("--rank", panel=_SIZES, text="Rank of methods that have one (4 if left out).")
-    ] = None
-    batch: Annotated[str, typer.Option("--batch", help="Batch size.", rich_help_panel=_SIZES)] = "1"
-    resolution: Annotated[
-        str | None,
-        _option("--resolution", panel=_SIZES, text="Height and width in pixels (the model's own default, mostly 224)."),
-    ] = None
-    height: Annotated[str | None, _option("--height", panel=_SIZES, text="Height in pixels.")] = None
-    width: Annotated[str | None, _option("--width", panel=_SIZES, text="Width in pixels.")] = None
-    length: Annotated[
-        str | None, _option("--length", panel=_SIZES, text="Tokens of a text model (128 if left out).")
-    ] = None
-    inputs: Annotated[
-        str | None,
-        _option(
-            "--input",
-            panel=_MODEL,
-            text="What the model takes, batch left out: 3x96x96, 3x16xHxW, S:int64, or name=S:int64,name=S:int64.",
-        ),
-    ] = None
-    classes: Annotated[
-        str, typer.Option("--classes", help="Outputs of a named model's head.", rich_help_panel=_MODEL)
-    ] = str(DEFAULT_CLASSES)
-    aux: Annotated[bool, _option("--aux", panel=_MODEL, text="Train the auxiliary classifiers too.")] = False
-    targets: Annotated[
-        str | None,
-        _option("--targets", panel=_METHOD, text="Layers that get an adapter: a regular expression over module names."),
-    ] = None
-    alpha: Annotated[str | None, _option("--alpha", panel=_METHOD, text="Scaling of adapters (the rank).")] = None
-    rank_pattern: Annotated[
-        list[str] | None,
-        _option(
-            "--rank-pattern", panel=_METHOD, text="REGEX=RANK: layers with a rank of their own; may be given again."
-        ),
-    ] = None
-    train_head: Annotated[
-        bool, _option("--train-head", panel=_METHOD, text="Train the head in full beside the adapters.")
-    ] = False
-    update_gap: Annotated[
-        str | None, _option("--update-gap", panel=_METHOD, text="GaLore's T, steps between projections (200).")
-    ] = None
-    projection: Annotated[
-        str | None,
-        _option("--projection", panel=_METHOD, text="GaLore: std, reverse_std, left, right or full (std)."),
-    ] = None
-    scale: Annotated[float | None, _option("--scale", panel=_METHOD, text="GaLore: factor on updates (0.25).")] = None
-    optimizer: Annotated[
-        str, typer.Option("--optimizer", help=f"{', '.join(OPTIMIZERS)}.", rich_help_panel=_TRAINING)
-    ] = "adamw"
-    loss: Annotated[str, typer.Option("--loss", help=f"{', '.join(LOSSES)}.", rich_help_panel=_TRAINING)] = "sum"
-    dtype: Annotated[str, typer.Option("--dtype", help=f"{', '.join(PRECISIONS)}.", rich_help_panel=_TRAINING)] = (
-        "float32"
-    )
-    autocast: Annotated[
-        str | None, _option("--autocast", panel=_TRAINING, text=f"Mixed precision: {', '.join(AUTOCAST)}.")
-    ] = None
-    accumulate: Annotated[
-        str, typer.Option("--accumulate", help="Micro-batches for each optimizer step.", rich_help_panel=_TRAINING)
-    ] = "1"
-    checkpoint: Annotated[
-        bool, _option("--checkpoint", panel=_TRAINING, text="Recompute the blocks' activations in the backward pass.")
-    ] = False
+    Attributes:
+        model: as typed.
+        method: as typed.
+        typed: what else is not at its default: sizes by option, the fields of `PANELS` by name.
+    """
+
+    model: str | None
+    method: str
+    typed: Mapping[str, Any]
 
     def setup(self) -> Setup:
         """Return the cell without its point.
@@ -154,51 +82,57 @@ class CellArguments:
         """
         if self.model is None:
             raise InputError("which model? 'costmodel models' lists the names")
-        training = Training(
-            self.optimizer,
-            self.loss,
-            self.dtype,
-            self.autocast,
-            positive("accumulate", self.accumulate),
-            self.checkpoint,
-        )
+        training, told, options = self.training, self.told, self.options
         return setup_of(
             self.model,
             self.method,
-            classes=positive("classes", self.classes),
-            inputs=self.inputs,
-            aux=self.aux,
-            options=self.options(),
+            classes=told.classes,
+            inputs=told.inputs,
+            aux=told.aux,
+            options=options,
             training=training,
         )
 
-    def options(self) -> Options:
-        """Return what the method is told beside its rank.
-
-        Raises:
-            InputError: for bad input.
-        """
-        options: dict[str, Any] = {
-            "targets": self.targets,
-            "alpha": None if self.alpha is None else positive("alpha", self.alpha),
-            "rank_pattern": tuple(_rank_of(entry) for entry in self.rank_pattern or ()),
-            "train_head": self.train_head,
-            "update_gap": None if self.update_gap is None else positive("update-gap", self.update_gap),
-            "projection": self.projection,
-            "scale": self.scale,
-        }
-        return Options(**{name: value for name, value in options.items() if value is not None})
+    @property
+    def told(self) -> ModelOptions:
+        """What is said of the model beside its name."""
+        return ModelOptions.typed(self.typed)
 
     @property
-    def changed(self) -> list[str]:
-        """The fields that are not at their default."""
-        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+    def options(self) -> Options:
+        """What the method is told beside its rank."""
+        return Options.typed(self.typed)
+
+    @property
+    def training(self) -> Training:
+        """How it is trained."""
+        return Training.typed(self.typed)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The sizes that are not at their default, by option."""
+        return {option: self.typed[option] for option in SIZES if option in self.typed}
+
+    def but(self, **typed: Any) -> CellArguments:
+        """Return it with other things typed; ``None`` for what is left out."""
+        found = {**self.typed, **typed}
+        return replace(self, typed={name: value for name, value in found.items() if value is not None})
+
+    @property
+    def words(self) -> list[str]:
+        """What is not at its default, as typed, without model and method."""
+        sizes = [word for option, value in self.sizes.items() for word in (SIZES[option].flag, str(value))]
+        return [*sizes, *self.told.words, *self.options.words, *self.training.words]
 
     @property
     def given(self) -> list[str]:
         """The options that are not at their default, without the model."""
-        flags = {name: "--input" if name == "inputs" else f"--{name.replace('_', '-')}" for name in self.changed}
-        return [flag for name, flag in flags.items() if name != "model"]
+        flags = [
+            parameter.annotation.__metadata__[0].param_decls[0]
+            for parameter in parameters()
+            if parameter.name in self.typed
+        ]
+        return ["--method"] * (self.method != DEFAULT_METHOD) + flags
 
     def request(self, setup: Setup) -> Request:
         """Return the point asked for.
@@ -206,19 +140,11 @@ class CellArguments:
         Raises:
             InputError: for bad input.
         """
-        names = ("rank", "batch", "resolution", "height", "width", "length")
-        return request(setup, **{name: getattr(self, name) for name in names})
+        return request(setup, self.sizes)
 
     def alias(self, setup: Setup) -> str | None:
         """Return the name asked for, where it stands for another."""
         return self.model if self.model != setup.subject.name else None
-
-
-def _rank_of(entry: str) -> tuple[str, int]:
-    pattern, equals, rank = entry.rpartition("=")
-    if not equals or not pattern:
-        raise InputError(f"--rank-pattern {entry}: expected REGEX=RANK, such as 'layer4.*=8'")
-    return pattern, positive("rank-pattern", rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +171,12 @@ class CellsArguments:
         """
         methods = [find(name) for name in self._names()]
         if not self.methods:  # of the default ones those that go with the optimizer asked for
-            methods = [method for method in methods if not method.optimizer or self.cell.optimizer == "adamw"]
-        told = {field.name for field in fields(Options)} & {*self.cell.changed}
+            plain = self.cell.training.optimizer == DEFAULT_TRAINING.optimizer
+            methods = [method for method in methods if plain or not method.optimizer]
+        told = options_of(Options).keys() & self.cell.typed.keys()
         for option in told:
             if not any(option in method.options for method in methods):
-                methods[0].check(self.cell.options(), Training())
+                methods[0].check(self.cell.options, DEFAULT_TRAINING)
         return [self._cell(model, method, told).setup() for model in self._models() for method in methods]
 
     def _models(self) -> list[str]:
@@ -263,9 +190,7 @@ class CellsArguments:
 
     def _cell(self, model: str, method: Method, told: Collection[str]) -> CellArguments:
         unknown_to_it: dict[str, Any] = {option: None for option in told if option not in method.options}
-        if "train_head" in unknown_to_it:
-            unknown_to_it["train_head"] = False
-        return replace(self.cell, model=model, method=method.name, **unknown_to_it)
+        return replace(self.cell.but(**unknown_to_it), model=model, method=method.name)
 
     def alias(self, setup: Setup) -> str | None:
         """Return the name that a setup's model was asked for by, where it stands for another."""
@@ -281,8 +206,8 @@ class CellsArguments:
         Raises:
             InputError: that says so.
         """
-        if self.cell.rank is not None and not any(setup.method.ranked for setup in setups):
-            check_rank_allowed(setups[0].method, self.cell.rank)
+        if not any(setup.method.ranked for setup in setups):
+            check_rank_allowed(setups[0].method, self.cell.typed.get("rank"))
 
     def requests(self, setups: Sequence[Setup]) -> list[Request]:
         """Return the point asked for in each setup.
@@ -291,31 +216,50 @@ class CellsArguments:
             InputError: for bad input, or a rank where no method has one.
         """
         self.check_rank(setups)
-        return [
-            (self.cell if setup.method.ranked else replace(self.cell, rank=None)).request(setup) for setup in setups
-        ]
+        return [(self.cell if setup.method.ranked else self.cell.but(rank=None)).request(setup) for setup in setups]
 
 
 def takes_cell(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command all options of a cell; its first parameter gets them as `CellArguments`."""
-    return _spread(command, _parameters(), lambda given: CellArguments(**given))
+    one = [_parameter("model", None, _Model), _parameter("method", DEFAULT_METHOD, _Method)]
+
+    def gather(given: dict[str, Any]) -> CellArguments:
+        return CellArguments(given.pop("model"), given.pop("method"), _typed(given))
+
+    return _spread(command, [*one, *parameters()], gather)
 
 
 def takes_cells(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command models, methods and all options of a cell; its first parameter gets them as `CellsArguments`."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    several = [
-        inspect.Parameter("models", keyword, annotation=_Models),
-        inspect.Parameter("methods", keyword, default=None, annotation=_Methods),
-    ]
-    shared = [parameter for parameter in _parameters() if parameter.name not in ("model", "method")]
+    several = [_parameter("models", inspect.Parameter.empty, _Models), _parameter("methods", None, _Methods)]
 
     def gather(given: dict[str, Any]) -> CellsArguments:
-        return CellsArguments(given.pop("models"), given.pop("methods") or [], CellArguments(**given))
+        models, methods = given.pop("models"), given.pop("methods") or []
+        return CellsArguments(models, methods, CellArguments(None, DEFAULT_METHOD, _typed(given)))
 
-    return _spread(command, [*several, *shared], gather)
+    return _spread(command, [*several, *parameters()], gather)
 
 
+DEFAULT_METHOD = "fft"
+
+_Model = Annotated[
+    str | None,
+    typer.Argument(
+        help="A name ('costmodel models' lists them), timm:NAME, path/to/net.py:factory or package.module:factory.",
+        show_default=False,
+        autocompletion=_model_names,
+    ),
+]
+_Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        "-m",
+        help="'costmodel methods' lists them.",
+        rich_help_panel=_METHOD,
+        autocompletion=_method_names,
+    ),
+]
 _Models = Annotated[
     list[str],
     typer.Argument(
@@ -338,27 +282,49 @@ _Methods = Annotated[
 ]
 
 
-def _parameters() -> list[inspect.Parameter]:
-    hints = get_type_hints(CellArguments, include_extras=True)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return [
-        inspect.Parameter(field.name, keyword, default=field.default, annotation=hints[field.name])
-        for field in fields(CellArguments)
-    ]
+@cache
+def parameters() -> tuple[inspect.Parameter, ...]:
+    """Make the options of a cell from the axes and the fields of `PANELS`."""
+    sizes = [_made(name, axis, str, panel=_SIZES) for name, axis in SIZES.items()]
+    return (*sizes, *(made for panel, choices in PANELS.items() for made in options_for(panel, choices)))
+
+
+def options_for(panel: str, choices: type[Choices]) -> list[inspect.Parameter]:
+    """Make an option of each field, under a heading."""
+    return [_made(name, each, each.kind.typed, panel=panel) for name, each in options_of(choices).items()]
+
+
+def _made(name: str, each: Axis | Option, typed: Any, panel: str) -> inspect.Parameter:
+    """Make an option of the command line, which shows its default where that is short to say."""
+    told = typer.Option(each.flag, help=each.about, rich_help_panel=panel, show_default=each.default_shown)
+    if typed is bool:
+        return _parameter(name, False, Annotated[bool, told])
+    if each.default_shown:
+        return _parameter(name, str(each.default), Annotated[typed, told])
+    return _parameter(name, None, Annotated[typed | None, told])
+
+
+def _parameter(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what is not at its default."""
+    return {each.name: given[each.name] for each in parameters() if given[each.name] != each.default}
 
 
 def _spread(
-    command: Callable[..., None], parameters: Sequence[inspect.Parameter], gather: Callable[[dict[str, Any]], Any]
+    command: Callable[..., None], shared: Sequence[inspect.Parameter], gather: Callable[[dict[str, Any]], Any]
 ) -> Callable[..., None]:
     """Put parameters in the place of a command's first one, which gets what ``gather`` makes of them."""
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    names = [parameter.name for parameter in parameters]
+    names = [parameter.name for parameter in shared]
 
     @wraps(command)
     def spread(**given: Any) -> None:
         command(gather({name: given.pop(name) for name in names}), **given)
 
-    seen = [*parameters, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own)]
+    seen = [*shared, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own)]
     spread.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]  # what typer reads
     spread.__annotations__ = {parameter.name: parameter.annotation for parameter in seen}
     return spread

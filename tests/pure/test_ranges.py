@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.cell.axes import LARGEST
-from costmodel.cell.ranges import MOST, checked, parse, stand_in
+from costmodel.cell.ranges import MOST, parse, read, stand_in
 from costmodel.errors import InputError
+from costmodel.options import LARGEST
 
 READ = {
     "8": [8],
@@ -80,15 +80,15 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 )
 def test_python_values_are_checked(values: list) -> None:
     if values == ["4"]:  # text is a number too, as everywhere
-        assert checked("rank", values) == (4,)
+        assert read("rank", values) == (4,)
         return
     with pytest.raises(InputError, match="--rank"):
-        checked("rank", values)
+        read("rank", values)
 
 
 def test_python_values_are_kept_in_order_and_once() -> None:
-    assert checked("rank", [4, 1, 4]) == (4, 1)
-    assert checked("rank", range(64, 0, -1)) == range(64, 0, -1)
+    assert read("rank", [4, 1, 4]) == (4, 1)
+    assert read("rank", range(64, 0, -1)) == range(64, 0, -1)
 
 
 def test_what_stands_in_for_a_range() -> None:

@@ -33,7 +33,7 @@ BAD = {
     "estimate mobilenet_v2 --batch 0": "--batch 0: expected a positive integer, or a name such as N",
     "estimate mobilenet_v2 --classes 0": "--classes 0: expected a positive integer",
     "estimate mobilenet_v2 --classes K": "--classes K: expected a positive integer",
-    "estimate mobilenet_v2 --resolution 224 --height 8": "--resolution and --height/--width exclude each other",
+    "estimate mobilenet_v2 --resolution 224 --height 8": "--resolution 224 and --height 8: H is given twice",
     "estimate mobilenet_v2 --rank 4": "--rank 4: method 'fft' has no rank; methods with a rank: lora, dora, loha,",
     "estimate resnet18 --resolution 32": "resolution 32x32 is too small for resnet18 at batch 1",
     "estimate": "which model?",

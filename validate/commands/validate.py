@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costmodel.cell.axes import positive
 from costmodel.cell.request import numbers_only
-from costmodel.cell.training import Training
 from costmodel.errors import InputError
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.console import print_json, progress, working
@@ -187,17 +185,16 @@ def _spec(cell: CellArguments, depth: str) -> CellSpec:
 
     setup = cell.setup()
     point = numbers_only(cell.request(setup), "the real step needs a number").values()
-    default = asdict(Training())
-    training = {name: value for name, value in asdict(setup.training).items() if value != default[name]}
+    told = cell.told
     return CellSpec(
         str(cell.model),
         cell.method,
         point,
-        positive("classes", cell.classes),
-        cell.inputs,
-        cell.aux,
+        told.classes,
+        None if told.inputs is None else str(told.inputs),
+        told.aux,
         setup.options.given,
-        training,
+        setup.training.given,
         depth,
     )
 

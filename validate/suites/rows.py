@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from costmodel.contract import AXES, DEFAULT_CLASSES
+from costmodel.cell.axes import AXIS
+from costmodel.contract import AXES
 from costmodel.errors import InputError
 from validate.cell import OPERATORS, CellSpec
 from validate.depths import DEPTHS, Depth
@@ -19,21 +20,14 @@ EQUAL, MEASURED, REFUSED, NOT_RUN, MISSING = "equal", "measured", "refused", "no
 GOOD = (EQUAL, MEASURED, REFUSED, NOT_RUN)
 """Verdicts that leave nothing to be done."""
 
-_FLAGS = {"N": "--batch", "H": "--height", "W": "--width", "S": "--length", "r": "--rank"}
-
 
 def command(spec: CellSpec) -> str:
     """Return the command that reproduces a cell."""
     words = ["costmodel", "validate", spec.model, "--method", spec.method]
     for axis, value in spec.point.items():
-        words += [_FLAGS[axis], str(value)]
-    if spec.inputs:
-        words += ["--input", spec.inputs]
-    if spec.classes != DEFAULT_CLASSES:
-        words += ["--classes", str(spec.classes)]
-    words += ["--aux"] * spec.aux
-    for label in (spec.setup.options, spec.setup.training):
-        words += label.words
+        words += [AXIS[axis].flag, str(value)]
+    for choices in (spec.told, spec.setup.options, spec.setup.training):
+        words += choices.words
     if spec.depth != OPERATORS:
         words += ["--depth", spec.depth]
     return shlex.join(words)
@@ -91,9 +85,8 @@ class Row:
     @property
     def setting(self) -> str:
         """What is not at its default, as on the command line."""
-        spec, setup = self.spec, self.spec.setup
-        classes = f"--classes {spec.classes}" if spec.classes != DEFAULT_CLASSES else ""
-        return " ".join(filter(None, ("--aux" * spec.aux, classes, setup.options.label, setup.training.label)))
+        setup, told = self.spec.setup, replace(self.spec.told, inputs=None)
+        return " ".join(filter(None, (told.label, setup.options.label, setup.training.label)))
 
     @property
     def cell(self) -> dict[str, Any]:

@@ -5,46 +5,32 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from costmodel.cell import ranges
-from costmodel.cell.axes import LARGEST
+from costmodel.cell.axes import AXIS, SIZES, WORDS, spelled
 from costmodel.cell.request import request
 from costmodel.cell.setup import Setup
+from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.subjects import find as find_subject
 from costmodel.cell.training import Training
-from costmodel.contract import DEFAULT_CLASSES
 from costmodel.errors import InputError, unknown
 from costmodel.methods import PAPER, Method, Options, find
+from costmodel.options import Choices, Option, options_of
 from validate.cell import OPERATORS, CellSpec
 from validate.depths import depth_named
 
 MOST = 100_000
 """Cells of a file."""
 
-SIZES = ("batch", "resolution", "height", "width", "length")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_TABLE_KEYS = ("models", "methods", "rank", *SIZES, "classes", "input", "aux", "options", "training", "depth")
-
-_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "targets": (str, "a regular expression in quotes"),
-    "alpha": (int, "a positive integer"),
-    "rank_pattern": (dict, 'a table such as { "layer4.*" = 8 }'),
-    "train_head": (bool, "true or false"),
-    "update_gap": (int, "a positive integer"),
-    "projection": (str, "a name in quotes"),
-    "scale": ((int, float), "a number"),
-    "optimizer": (str, "a name in quotes"),
-    "loss": (str, "a name in quotes"),
-    "dtype": (str, "a name in quotes"),
-    "autocast": (str, "a name in quotes"),
-    "accumulate": (int, "a positive integer"),
-    "checkpoint": (bool, "true or false"),
-}
-"""What the keys of ``options`` and ``training`` take."""
+_MODEL = {each.key: each for each in options_of(ModelOptions).values()}
+TABLE_KEYS = ("models", "methods", *WORDS, *_MODEL, "options", "training", "depth")
+"""What a table of cells may say."""
 
 
 def read(path: Path, taken: Collection[str] = ()) -> tuple[str, tuple[CellSpec, ...]]:
@@ -81,7 +67,7 @@ def read(path: Path, taken: Collection[str] = ()) -> tuple[str, tuple[CellSpec, 
     return name, tuple(cells.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Table:
     """One table of cells, and how it is called in a message."""
 
@@ -90,37 +76,44 @@ class _Table:
 
     def cells(self) -> Iterator[CellSpec]:
         """Yield the product of its lists, models first, depths last."""
-        _check_keys(self.place, self.given, _TABLE_KEYS)
+        _check_keys(self.place, self.given, TABLE_KEYS)
         models = self.names("models")
         methods = [self.checked("methods", name, find) for name in self.names("methods", PAPER)]
         depths = [self.checked("depth", name, depth_named).name for name in self.names("depth", (OPERATORS,))]
-        ranks = self.integers("rank")
-        if ranks != (None,) and not any(method.ranked for method in methods):
-            raise self.wrong("rank", f"no rank, as none of the methods has one: {', '.join(m.name for m in methods)}")
-        if "resolution" in self.given and {"height", "width"} & self.given.keys():
-            raise self.wrong("resolution", "either it, or height and width")
-        sizes = list(product(*(self.integers(key) for key in SIZES)))
-        training = self.training()
+        rank = AXIS["r"].option
+        if rank in self.sizes and not any(method.ranked for method in methods):
+            raise self.wrong(rank, f"no rank, as none of the methods has one: {', '.join(m.name for m in methods)}")
+        values = {option: self.integers(option) for option in self.sizes}
+        ranks: Sequence[int | None] = values.pop(rank, (None,))
+        points = [dict(zip(values, point, strict=True)) for point in product(*values.values())]
+        told, training = self.model(), self.training()
         for model, method in product(models, methods):
-            setup = self.setup(model, method, methods, training)
-            for told, rank, depth in product(sizes, ranks if method.ranked else (None,), depths):
-                asked = {key: value for key, value in zip(SIZES, told, strict=True) if value is not None}
-                point = self.point(setup, rank, asked)
+            setup = self.setup(model, told, method, methods, training)
+            for sizes, own, depth in product(points, ranks if method.ranked else (None,), depths):
                 yield CellSpec(
                     model,
                     method.name,
-                    point,
-                    self.given.get("classes", DEFAULT_CLASSES),
-                    self.given.get("input"),
-                    self.given.get("aux", False),
+                    self.point(setup, {**sizes, rank: own}),
+                    told.classes,
+                    None if told.inputs is None else str(told.inputs),
+                    told.aux,
                     setup.options.given,
-                    training,
+                    training.given,
                     depth,
                 )
 
+    @cached_property
+    def sizes(self) -> Mapping[str, Any]:
+        """The sizes by option, in the order in which they vary: those given last vary fastest."""
+        try:
+            found = spelled({key: value for key, value in self.given.items() if key in WORDS})
+        except InputError as error:
+            raise InputError(f"{self.place}: {error}") from error
+        return {option: found[option] for option in SIZES if option in found}
+
     def wrong(self, key: str, expected: str, value: object = None) -> InputError:
         """Build the error for a value that is not accepted."""
-        shown = _shown(self.given.get(key) if value is None else value)
+        shown = _shown(self.sizes.get(key, self.given.get(key)) if value is None else value)
         return InputError(f"{self.place}: {key} = {shown}: expected {expected}")
 
     def checked(self, key: str, value: Any, check: Any) -> Any:
@@ -138,77 +131,69 @@ class _Table:
             raise self.wrong(key, "a name in quotes, or a list of them")
         return list(dict.fromkeys(listed))
 
-    def integers(self, key: str) -> Sequence[int | None]:
-        """Return one size, a list of them, or a range as the command line takes it; one ``None`` where left out."""
-        if key not in self.given:
-            return (None,)
-        given = self.given[key]
+    def integers(self, option: str) -> Sequence[int]:
+        """Return one size, a list of them, or a range as the command line takes it."""
+        given = self.sizes[option]
         expected = 'a positive integer, a list of them, or a range such as "1:64:8"'
-        if isinstance(given, str):
-            try:
-                values = ranges.parse(key, given)
-            except InputError as error:
-                raise self.wrong(key, expected) from error
-            if len(values) > MOST:
-                raise self.wrong(key, f"at most {MOST} values")
-            return tuple(values)
-        listed = given if isinstance(given, list) else [given]
-        if not listed or not all(type(value) is int and 0 < value <= LARGEST for value in listed):
-            raise self.wrong(key, expected)
-        return tuple(dict.fromkeys(listed))
+        try:
+            values = ranges.read(option, given)
+        except InputError as error:
+            raise self.wrong(option, expected) from error
+        if len(values) > MOST:
+            raise self.wrong(option, f"at most {MOST} values")
+        return values
 
-    def setup(self, model: str, method: Method, methods: Sequence[Method], training: Mapping[str, Any]) -> Setup:
+    def model(self) -> ModelOptions:
+        """Return what is said of the models beside their names."""
+        return ModelOptions(
+            **{
+                name: self.option(each.key, each, self.given[each.key])
+                for name, each in options_of(ModelOptions).items()
+                if each.key in self.given
+            }
+        )
+
+    def setup(
+        self, model: str, told: ModelOptions, method: Method, methods: Sequence[Method], training: Training
+    ) -> Setup:
         """Return a model with a method; an option is told to the methods that know it."""
-        for key, kind, expected in (
-            ("classes", int, "a positive integer"),
-            ("input", str, 'sizes in quotes, such as "3x96x96" or "S:int64"'),
-            ("aux", bool, "true or false"),
-        ):
-            value = self.given.get(key)
-            if key in self.given and (type(value) is not kind or (kind is int and not 0 < value <= LARGEST)):  # type: ignore[operator]  # an int
-                raise self.wrong(key, expected)
-        options = self.told("options", [field.name for field in fields(Options)])
+        options = self.told("options", Options)
         nobody = [name for name in options if not any(name in other.options for other in methods)]
         kept = {name: value for name, value in options.items() if name in (*method.options, *nobody)}
         try:
-            subject = find_subject(
-                model, self.given.get("classes", DEFAULT_CLASSES), self.given.get("input"), self.given.get("aux", False)
-            )
-            return Setup(subject, method, Options(**kept), Training(**training))
+            subject = find_subject(model, told.classes, told.inputs, told.aux)
+            return Setup(subject, method, Options(**kept), training)
         except InputError as error:
             raise InputError(f"{self.place}: {model} {method.name}: {error}") from error
 
-    def training(self) -> dict[str, Any]:
-        """Return what of the training is not at its default."""
-        told = self.told("training", [field.name for field in fields(Training)])
+    def training(self) -> Training:
+        """Return how the cells are trained."""
+        told = self.told("training", Training)
         try:
-            made = asdict(Training(**told))
+            return Training(**told)
         except InputError as error:
             raise InputError(f"{self.place}: training = {_shown(told)}: {error}") from error
-        default = asdict(Training())
-        return {name: value for name, value in made.items() if value != default[name]}
 
-    def told(self, key: str, known: Sequence[str]) -> dict[str, Any]:
-        """Return a table within the table, its keys and the kinds of its values checked."""
+    def told(self, key: str, choices: type[Choices]) -> dict[str, Any]:
+        """Return a table within the table, its keys and values checked."""
+        known = {each.key: (name, each) for name, each in options_of(choices).items()}
         given = self.given.get(key, {})
         if not isinstance(given, dict):
             raise self.wrong(key, f"a table with keys of {', '.join(known)}")
-        _check_keys(f"{self.place}: {key}", given, known)
-        for name, value in given.items():
-            kind, expected = _KINDS[name]
-            right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-            if right and kind is int:
-                right = 0 < value <= LARGEST
-            if right and kind is dict:
-                right = all(type(rank) is int and 0 < rank <= LARGEST for rank in value.values())
-            if not right:
-                raise self.wrong(f"{key}.{name}", expected, value)
-        return dict(given)
+        _check_keys(f"{self.place}: {key}", given, [*known])
+        return {known[name][0]: self.option(f"{key}.{name}", known[name][1], value) for name, value in given.items()}
 
-    def point(self, setup: Setup, rank: int | None, sizes: Mapping[str, int]) -> dict[str, int]:
+    def option(self, key: str, option: Option, value: Any) -> Any:
+        """Return the value of an option."""
+        try:
+            return option.check(value, f"{key} = {_shown(value)}")
+        except InputError as error:
+            raise InputError(f"{self.place}: {error}") from error
+
+    def point(self, setup: Setup, sizes: Mapping[str, int | None]) -> dict[str, int]:
         """Return the point; the model may refuse a size."""
         try:
-            return request(setup, rank=rank, **sizes).numbers
+            return request(setup, sizes).numbers
         except InputError as error:
             raise InputError(f"{self.place}: {setup.subject.name} {setup.method.name}: {error}") from error
 

@@ -6,15 +6,16 @@ import inspect
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from costmodel.cell.axes import AXIS, RESOLUTION
 from costmodel.cell.request import Request
 from costmodel.cell.setup import Setup
+from costmodel.contract import SIDES
 from costmodel.errors import InputError, LiftError, unknown
 from costmodel.files import write_whole
 from costmodel.output.export import FORMATS, SELECTIONS, ClosedForms
@@ -25,7 +26,7 @@ from costmodel.terminal.arguments import CellArguments, CellsArguments, takes_ce
 from costmodel.terminal.console import working
 from costmodel.terminal.render import heading
 
-BATCH = "N"
+BATCH = AXIS["N"].example
 """The batch stays symbolic here where it is left out."""
 
 
@@ -92,23 +93,23 @@ def _closed_forms(cells: CellsArguments, setup: Setup, command: str, tracing: Ca
 
 def _requests(cell: CellArguments, setup: Setup) -> Iterator[Request]:
     """Yield what is asked for: every size symbolic that is left out, else the sides that the model has by default."""
-    rank = (cell.rank or "r") if setup.method.ranked else None
-    asked = replace(cell, rank=rank)
+    rank = cell.typed.get("rank", AXIS["r"].example) if setup.method.ranked else None
+    asked = cell.but(rank=rank)
     if symbols := _sides(cell, setup):
-        yield replace(asked, **symbols).request(setup)
-    if not symbols or not (cell.height or cell.width or cell.length):
+        yield asked.but(**symbols).request(setup)
+    if not symbols or not {AXIS[axis].option for axis in SIDES} & cell.typed.keys():
         yield asked.request(setup)
 
 
 def _sides(cell: CellArguments, setup: Setup) -> dict[str, Any]:
     """Name the sides that are left out, as far as the model leaves a choice."""
     axes, lattice = setup.subject.inputs.axes, setup.subject.lattice
-    if lattice.only or cell.resolution is not None:
+    options = {axis: AXIS[axis].option for axis in axes}
+    if lattice.only or RESOLUTION.option in cell.typed:
         return {}
     if lattice.square:
-        return {} if cell.height or cell.width else {"resolution": "H"}
-    options = {"H": "height", "W": "width", "S": "length"}
-    return {options[axis]: axis for axis in axes if getattr(cell, options[axis]) is None}
+        return {} if {*options.values()} & cell.typed.keys() else {RESOLUTION.option: "H"}
+    return {option: axis for axis, option in options.items() if option not in cell.typed}
 
 
 def _command(cells: CellsArguments, form: str, quantity: str) -> str:
@@ -116,13 +117,8 @@ def _command(cells: CellsArguments, form: str, quantity: str) -> str:
     words = ["costmodel", "formula", *cells.models]
     for name in cells.methods:
         words += ["--method", name]
-    for option in fields(cells.cell):
-        value = getattr(cells.cell, option.name)
-        if value == (BATCH if option.name == "batch" else option.default):
-            continue
-        flag = "--input" if option.name == "inputs" else f"--{option.name.replace('_', '-')}"
-        for item in value if isinstance(value, list) else [value]:
-            words += [flag] if item is True else [flag, str(item)]
+    batch = cells.cell.typed.get("batch", str(AXIS["N"].default))
+    words += cells.cell.but(batch=None if batch == BATCH else batch).words
     words += ["--format", form] if form != "text" else []
     words += ["--quantity", quantity] if quantity != "all" else []
     return shlex.join(words)

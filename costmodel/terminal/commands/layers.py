@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costmodel.cell.axes import positive
 from costmodel.cell.request import numbers_only
 from costmodel.cell.words import described, title
 from costmodel.contract import CONVENTIONS, PHASES
 from costmodel.errors import unknown
+from costmodel.options import positive
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Line, Row, Table, show

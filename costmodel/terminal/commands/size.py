@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from costmodel.cell.axes import AXIS, RESOLUTION
 from costmodel.cell.request import Request, numbers_only
 from costmodel.errors import InputError
 from costmodel.questions.size import Budget, Fit, Largest, fit
@@ -21,7 +22,7 @@ from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import read_bytes, read_flops, work
 from costmodel.units import size as bytes_text
 
-_AXES = {"r": "rank", "N": "batch", "side": "resolution", "S": "length"}
+_AXES = {"r": AXIS["r"].option, "N": AXIS["N"].option, "side": RESOLUTION.option, "S": AXIS["S"].option}
 
 
 @takes_cells

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from costmodel.cell import ranges
+from costmodel.cell.axes import spelled
 from costmodel.contract import AXES
 from costmodel.errors import InputError, unknown
 from costmodel.sources.source import Source
@@ -31,7 +32,6 @@ MOST_SHOWN = 100
 MOST_DRAWN = 100_000
 """Points that are drawn, or printed as one JSON object."""
 
-_SIZES = ("rank", "batch", "resolution", "height", "width", "length")
 _SHOWN = ("memory.peak", "memory.sum_of_group_peaks", "flops.arithmetic.forward", "flops.arithmetic.backward")
 
 
@@ -126,10 +126,9 @@ def _say(text: str) -> None:
 def _grids(cells: CellsArguments) -> list[Grid]:
     from costmodel.questions.sweep import grid_of
 
-    given = {name: text for name in _SIZES if (text := getattr(cells.cell, name)) is not None}
-    values = {name: ranges.parse(name, text) for name, text in given.items()}
+    values = {name: ranges.read(name, text) for name, text in spelled(cells.cell.sizes).items()}
     asked: dict[str, Any] = {name: ranges.stand_in(name, found) for name, found in values.items()}
-    probe = replace(cells, cell=replace(cells.cell, **asked))
+    probe = replace(cells, cell=cells.cell.but(**asked))
     setups = probe.setups()
     cells.check_rank(setups)
     probe.requests(setups)
