@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens while they are written; checksums."""
+"""Files: written whole or not at all, whatever happens meanwhile; read as data, whoever wrote them; checksums."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -15,6 +16,9 @@ from costmodel.errors import InputError
 
 PICTURES = (".svg", ".png", ".pdf")
 """Endings of files that a figure can be written to."""
+
+MOST_BYTES = 64 * 2**20
+"""Of a file that is read whole; those that this package writes are a hundredth of it."""
 
 
 def check_picture(path: Path) -> None:
@@ -28,11 +32,14 @@ def check_picture(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, follow: bool = True) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to, which takes its place at the end, or is removed when that fails.
 
-    A link is followed. What is there and no regular file (``/dev/stdout``, a pipe) is written to as it stands, never
-    replaced.
+    What is there and no regular file (``/dev/stdout``, a pipe) is written to as it stands, never replaced.
+
+    Args:
+        path: the file.
+        follow: whether a link is followed, as in a path that the caller gives; otherwise it is replaced.
 
     Raises:
         InputError: for a name that no file can have.
@@ -43,12 +50,13 @@ def replacing(path: Path) -> Iterator[Path]:
     made: list[Path] = []
     temporary: Path | None = None
     try:
-        if path.is_dir():
+        if path.is_dir() and (follow or not path.is_symlink()):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if path.exists() and not path.is_file():
+        linked = path.is_symlink()
+        if path.exists() and not path.is_file() and (follow or not linked):
             yield path
             return
-        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        target = Path(os.path.realpath(path)) if linked and follow else path
         made = _folders(target.parent)
         # Of the name only a beginning: with more around it a long one would be too long.
         temporary = target.with_name(f".{target.stem[:30]}.{os.getpid()}.{os.urandom(4).hex()}{target.suffix[:10]}")
@@ -75,16 +83,74 @@ def _folders(folder: Path) -> list[Path]:
     return missing
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, follow: bool = True) -> None:
     """Write a text file so that a reader sees the old text or the new one, never half of it.
+
+    Args:
+        path: the file.
+        text: what it will hold.
+        follow: as `replacing`.
 
     Raises:
         InputError: for a name that no file can have.
         OSError: when it cannot be written; nothing is left behind.
     """
-    with replacing(path) as temporary:
+    with replacing(path, follow) as temporary:
         # What was no UTF-8 on the command line is escaped, not refused: it stands in comments only.
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def read_whole(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Read a file, of which there may be no end.
+
+    Raises:
+        ValueError: for one of more than ``most`` bytes.
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        # What has a size says so at once; a device has none.
+        if os.fstat(file.fileno()).st_size <= most and len(found := file.read(most + 1)) <= most:
+            return found
+    raise ValueError(f"more than {most:,} bytes")
+
+
+def read_json(text: bytes) -> Any:
+    """Read JSON that somebody else may have written, as strictly as it was meant: UTF-8, each key once, finite numbers.
+
+    Raises:
+        ValueError: for anything else, however deep it is nested.
+    """
+    try:
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=_once, parse_float=_finite, parse_constant=_no_constant
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return value
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def in_sheet(value: Any) -> Any:
+    """Return a cell of a CSV file: text that a spreadsheet would take for a formula stands behind an apostrophe."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{value}"
+    return value
 
 
 def canonical(data: Any) -> bytes:

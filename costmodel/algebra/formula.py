@@ -12,6 +12,7 @@ from typing import Any
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.polynomial import Monomial, Polynomial, render
 from costmodel.algebra.sizes import Capped, Size, Strided, Tokens, name_sizes
+from costmodel.algebra.stored import check_formula, check_unknown
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, SIDES
 
 Expression = tuple[Polynomial, ...]
@@ -190,11 +191,12 @@ class CostFormula:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> CostFormula:
-        """Read plain data; nothing in it is evaluated as code.
+        """Read plain data, which somebody else may have written; nothing in it is evaluated as code.
 
         Raises:
-            KeyError, TypeError, ValueError, IndexError: when the data is not a formula.
+            LookupError, TypeError, ValueError, AttributeError: when the data is not a formula.
         """
+        check_formula(data, QUANTITIES)
         sizes: dict[str, Size] = {
             name: _SIZE_KINDS[kind](str(axis), *map(int, rest)) for name, (kind, axis, *rest) in data["sizes"].items()
         }
@@ -246,9 +248,10 @@ class Derivation:
         """Read plain data.
 
         Raises:
-            KeyError, TypeError, ValueError, IndexError: when the data is not a derivation.
+            LookupError, TypeError, ValueError, AttributeError: when the data is not a derivation.
         """
-        unknown = {str(name): int(times) for name, times in data["unknown"].items()}
+        check_unknown(data["unknown"])
+        unknown = dict(data["unknown"])
         return Derivation(
             CostFormula.from_dict(data["formula"]), unknown, int(data["grouped"]), bool(data["overcounted"])
         )

@@ -6,8 +6,8 @@ torchvision, peft and galore-torch are missing or the very ones that they were d
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -18,12 +18,15 @@ from costmodel.algebra.formula import Derivation
 from costmodel.cell.setup import DEFAULT_OPTIONS, DEFAULT_TRAINING, Setup
 from costmodel.cell.subjects import named
 from costmodel.contract import DEFAULT_CLASSES
-from costmodel.files import checksum
+from costmodel.files import checksum, read_json, read_whole
 from costmodel.methods import METHODS, PAPER
 from costmodel.sources.versions import MISSING, installed, release
 
 FOLDER = specs.FOLDER / "atlas"
 SCHEMA = "costmodel.atlas/1"
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", re.ASCII)
+"""The name of a package, or a version of it."""
 
 NOWHERE: Mapping[str, Any] = MappingProxyType({"schema": SCHEMA, "versions": {}, "cells": {}})
 """What is stored of a model that is not in the atlas."""
@@ -33,16 +36,23 @@ NOWHERE: Mapping[str, Any] = MappingProxyType({"schema": SCHEMA, "versions": {},
 def stored(model: str) -> Mapping[str, Any]:
     """Return what ships for a model: the ``versions`` it was derived with, and the ``cells`` by method.
 
-    A file that is not as it was written is no file: what it would answer is derived.
+    A file that is not as it was written, or never was one of these, is no file: what it would answer is derived.
     """
     try:
-        text = (FOLDER / f"{model}.json").read_bytes()
-    except OSError:
+        text = read_whole(FOLDER / f"{model}.json")
+        found: dict[str, Any] = read_json(text) if intact(text) else {}
+        whole = found["schema"] == SCHEMA and found["model"] == model and _are_lists(found["cells"])
+        return found if whole and _are_versions(found["versions"]) else NOWHERE
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return NOWHERE
-    if not intact(text):
-        return NOWHERE
-    found: dict[str, Any] = json.loads(text)
-    return found
+
+
+def _are_lists(cells: Mapping[str, Any]) -> bool:
+    return {list}.issuperset(map(type, cells.values()))
+
+
+def _are_versions(told: Mapping[str, Any]) -> bool:
+    return all(_WORD.fullmatch(word) for pair in told.items() for word in pair)
 
 
 def seal(text: str) -> str:
@@ -69,7 +79,11 @@ def shipped(setup: Setup) -> tuple[Derivation, ...]:
     """
     if os.environ.get("COSTMODEL_ATLAS") == "off" or not (covers(setup) and _versions_agree(setup)):
         return ()
-    return tuple(map(Derivation.from_dict, stored(setup.subject.name)["cells"].get(setup.method.name, ())))
+    regions = stored(setup.subject.name)["cells"].get(setup.method.name, ())
+    try:
+        return tuple(map(Derivation.from_dict, regions))
+    except (ValueError, LookupError, TypeError, AttributeError):  # whoever wrote it knows its checksum
+        return ()
 
 
 def versions(setup: Setup) -> Mapping[str, str]:

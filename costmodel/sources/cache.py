@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from costmodel import kept
 from costmodel.algebra.formula import Derivation
-from costmodel.files import canonical, write_whole
+from costmodel.files import canonical
 
 SCHEMA = 3
 
@@ -34,18 +32,16 @@ class FormulaCache:
     def __init__(self, identity: dict[str, Any]) -> None:
         """Open the entry for ``identity``: everything that decides the cell's formulas, as plain data."""
         self._identity = identity | {"schema": SCHEMA, "source": source_digest()}
-        name = _digest(self._identity)
-        folder = os.environ.get("COSTMODEL_CACHE_DIR") or platformdirs.user_cache_dir("costmodel")
-        self._path = Path(folder) / "formulas" / f"{name}.json"
+        self._path = kept.path_of("formulas", _digest(self._identity))
 
     def load(self) -> list[Derivation]:
         """Return what is stored; nothing when there is no entry, or it is broken or of another cell."""
         try:
-            entry = json.loads(self._path.read_text(encoding="utf-8"))
+            entry = kept.load(self._path)
             if entry["identity"] != self._identity or entry["sha256"] != _digest(entry["derivations"]):
                 return []
             return [Derivation.from_dict(item) for item in entry["derivations"]]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return []
 
     def store(self, derivations: list[Derivation]) -> None:
@@ -53,7 +49,7 @@ class FormulaCache:
         data = [item.to_dict() for item in derivations]
         entry = {"identity": self._identity, "sha256": _digest(data), "derivations": data}
         try:
-            write_whole(self._path, json.dumps(entry))
+            kept.store(self._path, json.dumps(entry))
         except OSError:
             return
 

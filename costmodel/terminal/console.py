@@ -27,6 +27,13 @@ def visible(text: str) -> str:
     )
 
 
+def plain_text(text: str) -> str:
+    """Write text for rich, which would take words in brackets for styles and links."""
+    from rich.markup import escape
+
+    return escape(visible(text))
+
+
 def print_json(value: Any) -> None:
     """Print one JSON object with exact integers on standard output."""
     print(json.dumps(value))
@@ -42,10 +49,10 @@ def working() -> Iterator[Callable[[str], None]]:
         if status is None and sys.stderr.isatty():
             from rich.console import Console
 
-            status = Console(stderr=True).status(text)
+            status = Console(stderr=True).status(plain_text(text))
             status.start()
         elif status is not None:
-            status.update(text)
+            status.update(plain_text(text))
 
     try:
         yield say
@@ -72,6 +79,6 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         task = bar.add_task("", total=None)
 
         def say(text: str, done: int, total: int) -> None:
-            bar.update(task, description=text, completed=done, total=total)
+            bar.update(task, description=plain_text(text), completed=done, total=total)
 
         yield say

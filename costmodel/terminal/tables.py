@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from costmodel.terminal.console import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,11 +88,11 @@ def _width(table: Table) -> int:
 def plain(block: Block) -> str:
     """Write a block as plain text: columns two spaces apart, as wide as their widest cell, never cut."""
     if isinstance(block, Line):
-        return block.text
-    lines = [block.columns, *(row.cells for row in block.rows)]
+        return visible(block.text)
+    lines = [[*map(visible, cells)] for cells in (block.columns, *(row.cells for row in block.rows))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
-    def write(cells: tuple[str, ...]) -> str:
+    def write(cells: Sequence[str]) -> str:
         placed = [
             cell.ljust(width) if at < block.left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
@@ -107,12 +109,12 @@ def _rich(block: Block) -> RenderableType:
     from rich.text import Text
 
     if isinstance(block, Line):
-        return Text(block.text, style=block.style)
+        return Text(visible(block.text), style=block.style)
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for at, column in enumerate(block.columns):
         table.add_column(column, justify="left" if at < block.left else "right", overflow="fold")
     for row in block.rows:
         if row.rule:
             table.add_section()
-        table.add_row(*map(Text, row.cells), style=row.style or None)
+        table.add_row(*(Text(visible(cell)) for cell in row.cells), style=row.style or None)
     return table

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import costmodel.sources.cache as cache
+from costmodel import files
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import QUANTITIES, CostFormula, Derivation
 from costmodel.algebra.polynomial import Polynomial
@@ -90,7 +91,7 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(cache.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_whole(path, "new")
     assert path.read_text() == "old"

@@ -169,7 +169,7 @@ def test_line_ends_of_another_system_are_no_damage() -> None:
 
 
 def test_the_check_says_which_file_is_damaged(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> None:
-    from costmodel.sources.atlas import survey
+    from costmodel.sources import survey
 
     monkeypatch.setattr(survey, "stale", lambda entry: "")
     (tmp_path / "alexnet.json").write_text("{}")

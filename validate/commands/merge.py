@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from costmodel.terminal.arguments import AsJson
-from costmodel.terminal.console import progress
+from costmodel.terminal.console import progress, visible
 from costmodel.terminal.tables import Line, show
 from validate.commands.validate import print_suite
 
@@ -45,5 +45,5 @@ def merge(
     if found.again:
         print(f"{found.again} estimated cells were measured more than once: the last is kept", file=sys.stderr)
     for conflict in found.conflicts:
-        print(f"conflict: {conflict}", file=sys.stderr)
+        print(visible(f"conflict: {conflict}"), file=sys.stderr)
     raise typer.Exit(1 if found.conflicts else status)

@@ -17,10 +17,10 @@ from validate.report import drawing, html, markdown
 from validate.report.context import Context, Say
 from validate.report.host import machine, packages
 from validate.report.pages import Report, document
+from validate.report.received import SCHEMA, received
 from validate.report.sections import SECTIONS, Section
 from validate.suites.table import writing
 
-SCHEMA = "costmodel.report/1"
 NAME = "report"
 DRAWINGS = "report"
 """Folder of the drawings, beside the pages."""
@@ -107,9 +107,9 @@ def write(report: Report, folder: Path) -> list[Path]:
     }
     with writing(folder):
         for picture in made.pictures:
-            write_whole(folder / DRAWINGS / f"{picture.name}.svg", drawing.alone(picture.svg))
+            write_whole(folder / DRAWINGS / f"{picture.name}.svg", drawing.alone(picture.svg), follow=False)
         for path, text in pages.items():
-            write_whole(path, text)
+            write_whole(path, text, follow=False)
     return list(pages)
 
 
@@ -129,15 +129,7 @@ def read(path: Path) -> Report:
     Raises:
         InputError: for a file that cannot be read, or is none.
     """
-    try:
-        report: Report = json.loads(path.read_text(encoding="utf-8"))
-        fits = report["schema"] == SCHEMA
-    except OSError as error:
-        raise InputError(f"report {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"report {path}: expected the report.json of an earlier report") from error
-    if not fits:
-        raise InputError(f"report {path}: expected schema {SCHEMA}, got {report['schema']}")
+    report = received(path)
     try:
         document(report)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

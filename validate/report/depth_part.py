@@ -11,7 +11,7 @@ from costmodel.errors import InputError
 from costmodel.units import size
 from validate.depths import DEPTHS
 from validate.report.context import Context
-from validate.report.document import Block, Grid, Items, Prose
+from validate.report.document import Block, Grid, Items, Prose, literal
 from validate.suites.rows import Row
 from validate.suites.suite import cells
 
@@ -65,7 +65,7 @@ def blocks(depth: str, data: Mapping[str, Any]) -> Iterator[Block]:
     """Lay out what was found: for a depth that can be exact, which cells are equal, else the errors."""
     about = DEPTHS[depth]
     share = f" One in {SHARE[depth]} cells of the suite `{suite_of(depth)}` was measured." if depth in SHARE else ""
-    yield Prose(f"{about.about[:1].upper()}{about.about[1:]}: {data['summary']}.{share}")
+    yield Prose(f"{about.about[:1].upper()}{about.about[1:]}: {literal(data['summary'])}.{share}")
     if not about.exact:
         yield _errors(data)
     quantities = list(dict.fromkeys(name for row in data["rows"] for name in row["measured"] or ()))
@@ -83,7 +83,7 @@ def blocks(depth: str, data: Mapping[str, Any]) -> Iterator[Block]:
     caption = f"Every cell, {' '.join(shared)}" if shared else "Every cell"
     yield Grid(caption, tuple(columns), tuple(rows), numeric, marks=LOOKS)
     if failed := faults(data):
-        yield Items(tuple(failed))
+        yield Items(tuple(map(literal, failed)))
 
 
 def faults(data: Mapping[str, Any]) -> list[str]:

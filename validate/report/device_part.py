@@ -7,7 +7,7 @@ from typing import Any
 
 from validate.report import depth_part
 from validate.report.context import Context
-from validate.report.document import Block, Prose
+from validate.report.document import Block, Prose, literal
 
 DEPTH = "cuda"
 COMMAND = depth_part.command(DEPTH)
@@ -27,5 +27,5 @@ def blocks(data: Mapping[str, Any]) -> Iterator[Block]:
     if data["device"] is None:
         yield Prose("Skipped: this machine has no CUDA device.")
     else:
-        yield Prose(f"On {data['device']}.")
+        yield Prose(f"On {literal(data['device'])}.")
         yield from depth_part.blocks(DEPTH, data)

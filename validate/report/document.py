@@ -1,12 +1,27 @@
 """A report as data: blocks that are written as HTML and as Markdown alike, so that both say the same.
 
-Text is a line in which ``code`` stands between backquotes and ``[label](target)`` is a link; a line end is a break.
+Text is a line in which ``code`` stands between backquotes and ``[label](target)`` is a link; a line end is a break. A
+letter after a backslash is that letter. Words that come out of a file are made `literal` first.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+INLINE = re.compile(
+    r"\\(?P<letter>[\\`\[\]])|`(?P<code>[^`]+)`"
+    r"|\[(?P<label>[^\]]+)\]\((?P<target>https://[^)\s]+|[\w./-]+(?:#[\w-]+)?)\)|\n"
+)
+"""What is more than letters in a text. Links lead to the network or to a file beside the report, and run nothing."""
+
+
+def literal(words: object) -> str:
+    """Return words of whatever origin as text that shows them on one line, letter by letter."""
+    line = " ".join(str(words).split())
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    return re.sub(r"[\\`\[\]]", r"\\\g<0>", shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import singledispatch
 
 from validate.report.document import Block, Document, Gallery, Grid, Heading, Items, Listing, Prose, Tally
+
+_HTML = re.compile(r"(?P<kept>\\.|`[^`]+`)|<|&(?=[#\w])")
 
 
 def text(document: Document, folder: str) -> str:
@@ -14,16 +17,22 @@ def text(document: Document, folder: str) -> str:
         document: what to write.
         folder: where its drawings are, relative to the text.
     """
-    parts = [f"# {document.title}", document.lead, *(_block(block, folder) for block in document.blocks)]
+    parts = [f"# {document.title}", _shown(document.lead), *(_block(block, folder) for block in document.blocks)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _block(block: Block, folder: str) -> str:
     if isinstance(block, Gallery):
         return "\n\n".join(
-            f"![{picture.alt}]({folder}/{picture.name}.svg)\n\n{picture.title}" for picture in block.pictures
+            f"![{_shown(picture.alt)}]({folder}/{picture.name}.svg)\n\n{_shown(picture.title)}"
+            for picture in block.pictures
         )
     return _written(block)
+
+
+def _shown(words: str) -> str:
+    """Keep a text from being HTML; its code, links and escaped letters are Markdown's too."""
+    return _HTML.sub(lambda found: found["kept"] or {"<": "&lt;", "&": "&amp;"}[found[0]], words)
 
 
 @singledispatch
@@ -33,27 +42,28 @@ def _written(block: object) -> str:
 
 @_written.register
 def _heading(block: Heading) -> str:
-    return f"{'#' * block.level} {block.text}"
+    return f"{'#' * block.level} {_shown(block.text)}"
 
 
 @_written.register
 def _prose(block: Prose) -> str:
-    return block.text.replace("\n", "  \n")
+    return _shown(block.text).replace("\n", "  \n")
 
 
 @_written.register
 def _items(block: Items) -> str:
-    return "\n".join(f"* {line}" for line in block.lines)
+    return "\n".join(f"* {_shown(line)}" for line in block.lines)
 
 
 @_written.register
 def _listing(block: Listing) -> str:
-    return f"```text\n{block.text}\n```"
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
+    return f"{fence}text\n{block.text}\n{fence}"
 
 
 @_written.register
 def _tally(block: Tally) -> str:
-    return "\n".join(f"* **{number:,}** {label}" for label, number, _ in block.parts)
+    return "\n".join(f"* **{number:,}** {_shown(label)}" for label, number, _ in block.parts)
 
 
 @_written.register
@@ -64,8 +74,8 @@ def _grid(block: Grid) -> str:
     for place, row in enumerate(block.rows):
         lines.append((*row, *((block.notes[place],) if block.notes else ())))
     table = "\n".join(f"| {' | '.join(map(_inside, line))} |" for line in lines)
-    return f"{block.caption}\n\n{table}"
+    return f"{_shown(block.caption)}\n\n{table}"
 
 
 def _inside(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", "<br>")
+    return _shown(cell).replace("|", "\\|").replace("\n", "<br>")

@@ -9,7 +9,7 @@ from costmodel.units import size
 from validate.claims import Judgement, claims, judge
 from validate.claims.verdict import COUNTING, NOT, OUT, REPRODUCED
 from validate.report import claims_part, figures
-from validate.report.document import Block, Document, Grid, Heading, Items, Listing, Prose
+from validate.report.document import Block, Document, Grid, Heading, Items, Listing, Prose, literal
 from validate.report.numbers import evidence, faults
 from validate.report.sections import SECTIONS
 
@@ -52,7 +52,7 @@ def _blocks(report: Report) -> Iterator[Block]:
         yield claims_part.tally(judged)
         yield Prose(_summary(judged, data))
         for fault in faults(data):
-            yield Prose(f"Not equal: {fault}.")
+            yield Prose(f"Not equal: {literal(fault)}.")
         yield from claims_part.blocks(judged)
         yield from figures.blocks(evidence(data), data["ranks"])
         yield from _depthwise(judged)
@@ -64,7 +64,7 @@ def _blocks(report: Report) -> Iterator[Block]:
         if "data" in result:
             yield from section.render(result["data"])
         else:
-            yield Prose(f"Left out: {result['left_out']}.")
+            yield Prose(f"Left out: {literal(result['left_out'])}.")
     yield from _how(report)
 
 
@@ -101,10 +101,10 @@ def _how(report: Report) -> Iterator[Block]:
         "Versions and machine",
         ("what", "which"),
         (
-            *report["packages"].items(),
-            ("processor", f"{machine['processor']}, {machine['cores']} cores{memory}"),
-            ("system", machine["system"]),
-            ("made", report["made"]),
+            *((literal(name), literal(version)) for name, version in report["packages"].items()),
+            ("processor", literal(f"{machine['processor']}, {machine['cores']} cores{memory}")),
+            ("system", literal(machine["system"])),
+            ("made", literal(report["made"])),
         ),
     )
     rows = []
@@ -113,7 +113,7 @@ def _how(report: Report) -> Iterator[Block]:
         if result is None:
             rows.append((section.title, "not asked for", "", f"`{section.command}`"))
         else:
-            state = "measured" if "data" in result else f"left out: {result['left_out']}"
+            state = "measured" if "data" in result else f"left out: {literal(result['left_out'])}"
             rows.append((section.title, state, f"{result['seconds']:.0f} s", f"`{section.command}`"))
     yield Grid("Sections", ("section", "state", "took", "command"), tuple(rows), frozenset({2}), cards=True)
     whole = sum(result["seconds"] for result in report["sections"].values())

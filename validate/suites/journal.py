@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
+
+import msgspec
+from filelock import FileLock, Timeout
+from msgspec import Meta
 
 from costmodel.errors import InputError
-from costmodel.files import canonical, checksum
+from costmodel.files import canonical, checksum, read_json, read_whole
 from validate.cellkey import basis, decisive
 
 Record = Mapping[str, Any]
@@ -24,8 +28,32 @@ checksum, ``crc32``, of all else; those of older releases have none, and nothing
 OUTCOMES = ("measured", "refused", "failed")
 """Of these a record has one."""
 
-NAMES = {"cell", "versions", "seconds", "predicted", *OUTCOMES}
 SEAL = "crc32"
+
+MOST_BYTES = 2**29
+"""Of a journal: 100,000 cells take a fifth of it."""
+
+LARGEST = 1e30
+"""No measured or predicted number is as large."""
+
+_Word = Annotated[str, Meta(min_length=1, max_length=100)]
+_Numbers = Annotated[dict[_Word, int | float], Meta(min_length=1)]
+_Reason = Annotated[str, Meta(max_length=100_000)]
+
+
+class _Line(TypedDict):
+    """What a record has to be; whatever else a later release writes beside it stays."""
+
+    cell: Annotated[str, Meta(min_length=1, max_length=10_000)]
+    versions: dict[_Word, _Word]
+    seconds: NotRequired[Annotated[float, Meta(ge=0, lt=LARGEST)] | None]
+    predicted: NotRequired[_Numbers]
+    measured: NotRequired[_Numbers]
+    refused: NotRequired[_Reason]
+    failed: NotRequired[_Reason]
+
+
+NAMES = _Line.__annotations__.keys()
 
 
 @dataclass(frozen=True)
@@ -49,7 +77,7 @@ class Journal:
         Raises:
             InputError: when the file is there and cannot be read.
         """
-        if not self.path.exists():
+        if not self._is_there():
             return {}
         mine = [record for record in records(self.path) if self._holds(record)]
         found = {record["cell"]: record for record in mine if failed and "failed" in record}
@@ -66,6 +94,7 @@ class Journal:
             InputError: when the file cannot be written.
         """
         line = line_of({**record, "versions": decisive(record["cell"], self.versions)})
+        self._is_there()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as file:
@@ -79,30 +108,35 @@ class Journal:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Keep other runs from this journal for as long as this one goes on, where the system has locks on files.
+        """Keep other runs from this journal for as long as this one goes on, where the file system has locks.
+
+        The lock is a file beside it, which stays: one that is removed while another run waits for it locks nobody out.
 
         Raises:
-            InputError: when another run has it, or the file cannot be made.
+            InputError: when another run has it, or the folder cannot be written.
         """
-        try:
-            from fcntl import LOCK_EX, LOCK_NB, flock
-        except ImportError:  # Windows
-            yield
-            return
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), blocking=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o666)  # one that may only be read is taken as well
+            lock.acquire()
+        except Timeout as error:
+            raise InputError(f"{self.path.parent} is in use: another run writes {self.path.name}") from error
         except OSError as error:
             raise _not_written(self.path, error) from error
-        try:
-            with suppress(OSError):  # a file system without locks
-                try:
-                    flock(file, LOCK_EX | LOCK_NB)
-                except BlockingIOError as error:
-                    raise InputError(f"{self.path.parent} is in use: another run writes {self.path.name}") from error
+        except NotImplementedError:  # a file system without locks
+            pass
+        with lock if lock.is_locked else nullcontext():
             yield
-        finally:
-            os.close(file)
+
+    def _is_there(self) -> bool:
+        """Tell whether there is such a file.
+
+        Raises:
+            InputError: for a link, which may lead out of the folder that was named, and for a pipe or a device.
+        """
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            raise InputError(f"journal {self.path}: expected a file, found a link, a folder or a device")
+        return self.path.exists()
 
 
 def _not_written(path: Path, error: OSError) -> InputError:
@@ -128,13 +162,15 @@ def records(path: Path) -> Iterator[Record]:
         InputError: when the file cannot be read.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_whole(path, MOST_BYTES).split(b"\n")
     except OSError as error:
         raise InputError(f"journal {path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"journal {path} cannot be read: {error}") from error
     for line in lines:
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
+            record = read_json(line)
+        except ValueError:
             continue
         if isinstance(record, dict) and _as_written(record) and _whole(record):
             yield record
@@ -147,12 +183,11 @@ def _as_written(record: dict[str, Any]) -> bool:
     return bool(record.pop(SEAL) == checksum(canonical(record)))
 
 
-def _whole(record: Record) -> bool:
+def _whole(record: dict[str, Any]) -> bool:
     """Tell whether a line says which cell it is of, which versions it holds for, and what came of it."""
-    told = isinstance(record.get("cell"), str) and isinstance(record.get("versions"), dict)
-    numbers = all(_are_numbers(record[name]) for name in ("measured", "predicted") if name in record)
-    return told and numbers and any(outcome in record for outcome in OUTCOMES)
-
-
-def _are_numbers(values: object) -> bool:
-    return isinstance(values, dict) and bool(values) and {*map(type, values.values())} <= {int, float}
+    try:
+        line = msgspec.convert(record, _Line)
+    except msgspec.ValidationError:
+        return False
+    numbers = (*line.get("measured", {}).values(), *line.get("predicted", {}).values())
+    return all(abs(value) < LARGEST for value in numbers) and any(outcome in line for outcome in OUTCOMES)

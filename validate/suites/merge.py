@@ -104,5 +104,5 @@ def merge_journals(name: str, folders: Iterable[Path], output: Path) -> Merged:
             )
     with Journal(target, {}).taken() if target.exists() else nullcontext():
         found = merged(record for path in paths for record in records(path))
-        write_whole(target, "".join(map(line_of, found.records)))
+        write_whole(target, "".join(map(line_of, found.records)), follow=False)
     return found

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.contract import AXES
-from costmodel.files import write_whole
+from costmodel.files import in_sheet, write_whole
 from validate.cell import OPERATORS
+from validate.markup import code, literal
 from validate.suites.predictions import Number
 from validate.suites.rows import Row, SuiteTable, command
 
@@ -26,9 +27,10 @@ def write(table: SuiteTable, folder: Path) -> None:
     text = io.StringIO()
     sheet = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     sheet.writeheader()
-    sheet.writerows(rows)
-    write_whole(folder / f"{table.name}.csv", text.getvalue())
-    write_whole(folder / f"{table.name}.md", "\n".join(_markdown(table, folder)) + "\n")
+    sheet.writerows({name: in_sheet(value) for name, value in row.items()} for row in rows)
+    # The folder may be a third party's, joined with another: its links are not written through.
+    write_whole(folder / f"{table.name}.csv", text.getvalue(), follow=False)
+    write_whole(folder / f"{table.name}.md", "\n".join(_markdown(table, folder)) + "\n", follow=False)
 
 
 def _deep(table: SuiteTable) -> bool:
@@ -86,8 +88,8 @@ def _markdown(table: SuiteTable, folder: Path) -> Iterator[str]:
 
 def _line(row: Row, deep: bool) -> str:
     point = ", ".join(f"{axis}={row.spec.point[axis]}" for axis in AXES if axis in row.spec.point)
-    setting = f"`{row.setting}`".replace("|", "\\|") if row.setting else ""
-    cells = (row.spec.model, row.spec.method, setting, point, *[row.spec.depth] * deep, row.verdict)
+    setting = code(row.setting) if row.setting else ""
+    cells = (literal(row.spec.model), row.spec.method, setting, point, *[row.spec.depth] * deep, literal(row.verdict))
     return f"| {' | '.join((*cells, *map(number, row.headline)))} |"
 
 

@@ -12,6 +12,8 @@ from costmodel.machine.seconds.work import OTHER, Work, paged, work_of
 from costmodel.tracing.record import OpCall, StepRecord
 
 SCHEMA = "costmodel.host/2"
+MOST = 1e6
+"""No number of a host is as large."""
 LATER = 1
 """The step that is estimated: not the first, which makes the optimizer's state and GaLore's projections."""
 
@@ -122,14 +124,14 @@ class Host:
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}")
         rates = {kind: Rates(**{name: _number(v) for name, v in row.items()}) for kind, row in data["rates"].items()}
-        between, whole = ({phase: float(data[name][phase]) for phase in STEP_PHASES} for name in ("between", "whole"))
+        between, whole = ({phase: _finite(data[name][phase]) for phase in STEP_PHASES} for name in ("between", "whole"))
         found = Host(
             dict(data["host"]),
             rates,
             _number(data["page"]),
             between,
             whole,
-            Error(**data["error"]) if data["error"] else None,
+            _error(**data["error"]) if data["error"] else None,
         )
         if missing := NEEDED - rates.keys():
             raise ValueError(f"no rates of {', '.join(sorted(missing))}")
@@ -161,6 +163,19 @@ def _short(value: float) -> float:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1:
+    if not 0 <= _finite(value) < 1:
         raise ValueError(f"no rate: {value}")
     return float(value)
+
+
+def _finite(value: Any) -> float:
+    """Return a number as it stands in a file: of whole steps, of gaps, of errors; never as large as ``MOST``."""
+    if type(value) not in (int, float) or not abs(value) < MOST:
+        raise ValueError(f"no number: {value!r:.40}")
+    return float(value)
+
+
+def _error(cells: Any, median: Any, worst: Any) -> Error:
+    if type(cells) is not int or cells < 1:
+        raise ValueError(f"no number of cells: {cells!r:.40}")
+    return Error(cells, _finite(median), _finite(worst))

@@ -9,9 +9,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-from costmodel.files import canonical, checksum, write_whole
+from costmodel import kept
+from costmodel.files import canonical, checksum
 from costmodel.machine.seconds.host import Host
 
 SEAL = "crc32"
@@ -32,19 +31,17 @@ def identity(threads: int) -> dict[str, Any]:
 
 def path_of(identity: dict[str, Any]) -> Path:
     """Return the file of a host."""
-    folder = os.environ.get("COSTMODEL_CACHE_DIR") or platformdirs.user_cache_dir("costmodel")
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return Path(folder) / "hosts" / f"{digest[:16]}.json"
+    return kept.path_of("hosts", hashlib.sha256(canonical(identity)).hexdigest()[:16])
 
 
 def load(identity: dict[str, Any]) -> Host | None:
     """Return what is stored of a host; ``None`` where there is nothing, or a file that is broken or of another host."""
     try:
-        data = json.loads(path_of(identity).read_text(encoding="utf-8"))
+        data = kept.load(path_of(identity))
         if data.pop(SEAL) != checksum(canonical(data)):
             return None
         found = Host.from_dict(data)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return found if found.identity == identity else None
 
@@ -54,7 +51,7 @@ def store(host: Host) -> Path | None:
     path = path_of(dict(host.identity))
     try:
         data = host.to_dict()
-        write_whole(path, json.dumps({SEAL: checksum(canonical(data)), **data}, indent=1) + "\n")
+        kept.store(path, json.dumps({SEAL: checksum(canonical(data)), **data}, indent=1) + "\n")
     except OSError:
         return None
     return path

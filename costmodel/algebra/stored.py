@@ -1,0 +1,92 @@
+"""Formulas as they lie in files: data that somebody else may have written, checked before anything is made of it.
+
+A formula is printed as text that ``sympy.parse_expr`` evaluates as Python, and exported as a program. So its symbols
+have to be among the few that this package gives: a base symbol, or a size named by `costmodel.algebra.sizes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+from costmodel.contract import AXES
+
+LETTERS: Mapping[str, str] = {"strided": "hws", "tokens": "t", "capped": "r"}
+"""First letters of a size's name by the kind of its definition; a number follows."""
+
+_AXES_OF: Mapping[str, tuple[str, ...]] = {"strided": ("H", "W", "S"), "tokens": ("H", "W"), "capped": ("r",)}
+_NUMBERS: Mapping[str, int] = {"strided": 2, "tokens": 2, "capped": 1}
+_SIZE_NAME = re.compile(r"[hwstr][1-9][0-9]{0,9}", re.ASCII)
+_OPERATOR = re.compile(r"[A-Za-z_][A-Za-z0-9_.:]{0,199}", re.ASCII)
+_BOUNDS = ("lower", "upper", "fixed", "multiple")
+
+MOST_SYMBOLS = 32
+"""Factors of one product."""
+
+_LONGEST = 10**100
+"""No coefficient is as large: sizes are below 2**31, and products have few factors."""
+
+
+def check_formula(data: Mapping[str, Any], quantities: Iterable[str]) -> None:
+    """Refuse plain data that `CostFormula.to_dict` does not write.
+
+    Args:
+        data: of a formula.
+        quantities: the names that it has to have, and no others.
+
+    Raises:
+        ValueError: which says what is wrong.
+        LookupError, TypeError, AttributeError: where a part is missing, or of another shape.
+    """
+    sizes, monomials, expressions = data["sizes"], data["monomials"], data["quantities"]
+    for name, definition in sizes.items():
+        _check_size(name, definition)
+    _check_domain(data["domain"])
+    known = {*AXES, *sizes}
+    for symbols in monomials:
+        _need(type(symbols) is list and len(symbols) <= MOST_SYMBOLS and known.issuperset(symbols), "product", symbols)
+    _need(expressions.keys() == {*quantities}, "quantities", list(expressions))
+    for name, terms in expressions.items():
+        _need(type(terms) is list and bool(terms), name, terms)
+        for term in terms:
+            _need(type(term) is list and len(term) % 2 == 0 and {int}.issuperset(map(type, term)), name, term)
+            places, coefficients = term[::2], term[1::2]
+            _need(len({*places}) == len(places), name, "a product twice")
+            _need(not places or (min(places) >= 0 and max(places) < len(monomials)), name, "a product out of range")
+            _need(not places or max(map(abs, coefficients)) < _LONGEST, name, "a coefficient out of range")
+
+
+def check_unknown(operators: Mapping[str, Any]) -> None:
+    """Refuse names of operators that are none, and numbers of calls.
+
+    Raises:
+        ValueError: which says what is wrong.
+        AttributeError: where it is no mapping.
+    """
+    for name, times in operators.items():
+        _need(_OPERATOR.fullmatch(name) is not None and type(times) is int and times > 0, "operator", name)
+
+
+def _check_size(name: str, definition: list[Any]) -> None:
+    kind, axis, *numbers = definition
+    _need(_SIZE_NAME.fullmatch(name) is not None and name[0] in LETTERS[kind], "size", name)
+    _need(axis in _AXES_OF[kind] and len(numbers) == _NUMBERS[kind], name, definition)
+    _need(all(type(number) is int and abs(number) < _LONGEST for number in numbers) and numbers[0] > 0, name, numbers)
+
+
+def _check_domain(domain: Mapping[str, Any]) -> None:
+    _need(domain.keys() <= {*_BOUNDS, "tied"}, "domain", list(domain))
+    bounds = [domain.get(name, {}) for name in _BOUNDS]
+    _need(all(axis in AXES for axis in chain(*bounds)), "domain", bounds)
+    _need(
+        all(type(value) is int and 0 < value < _LONGEST for part in bounds for value in part.values()), "domain", bounds
+    )
+    for axis, other in domain.get("tied", {}).items():
+        _need(axis in AXES and other in domain["lower"], "domain", axis)
+
+
+def _need(right: bool, what: str, found: object) -> None:
+    if not right:
+        raise ValueError(f"no formula: {what}: {found!r:.100}")
