@@ -17,7 +17,7 @@ ones. Stacked, they are a matrix, the certificate: p >= q on the whole domain if
 A term of a ``Max`` is dropped when another term is proved to be at least as large, or when a weighted mean of others is
 (weights nonnegative, summing to one): where the mean is at least as large, so is the largest of them. A linear program
 finds the weights; they are rounded to fractions and the inequality is then checked in integers, so that the proof does
-not rest on floating point.
+not rest on floating point. Nor does it rest on 64 bits: see `costmodel.algebra.exact`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from math import comb, lcm
 import numpy as np
 import numpy.typing as npt
 
+from costmodel.algebra import exact
 from costmodel.algebra.domain import Domain
+from costmodel.algebra.exact import Matrix
 from costmodel.algebra.polynomial import Monomial, Polynomial
 from costmodel.algebra.sizes import Capped, Size
 
-Matrix = npt.NDArray[np.int64]
 Part = tuple[tuple[str, int], ...]
 """The factors of a monomial that belong to one axis."""
 
@@ -102,20 +103,16 @@ class Certificate:
             columns.append([parts.index(part) for part in parts_of])
             own = {name: size for name, size in sizes.items() if size.axis == axis}
             rows = _axis_rows(axis, domain, own, parts)
-            tables.append({power: np.unique(np.array(r, dtype=np.int64), axis=0) for power, r in rows.items()})
+            tables.append({power: exact.distinct(exact.matrix(r)) for power, r in rows.items()})
         self._matrix = _combine(tables, columns, len(monomials))
 
     def scores(self, rows: Matrix) -> Matrix:
         """Rewrite polynomials (rows of coefficients) in the certificate's coordinates."""
-        largest = np.abs(rows.astype(float)).sum(axis=1).max(initial=1.0)
-        if float(np.abs(self._matrix).max(initial=1)) * largest < 2**62:
-            return rows @ self._matrix.T
-        exact = rows.astype(object) @ self._matrix.astype(object).T
-        return np.asarray(exact)
+        return exact.dot(rows, self._matrix.T)
 
     def undominated(self, rows: Matrix) -> Matrix:
         """Keep the rows that no other row is proved to dominate."""
-        rows = np.unique(rows, axis=0)
+        rows = exact.distinct(rows)
         rows = rows[_pareto(rows)]  # cheap: monomials are nonnegative
         scores = self.scores(rows)
         rows = rows[kept := _pareto(scores)]
@@ -171,11 +168,11 @@ def _combine(tables: Sequence[dict[int, Matrix]], columns: Sequence[list[int]], 
             reached &= (rows != 0).any(axis=0)
         if not reached.any():
             continue
-        block = np.ones((1, int(reached.sum())), dtype=np.int64)
+        block: Matrix = np.ones((1, int(reached.sum())), dtype=np.int64)
         for rows in picked:
-            distinct = np.unique(rows[:, reached], axis=0)
-            block = (block[:, None, :] * distinct[None, :, :]).reshape(-1, block.shape[1])
-        full = np.zeros((block.shape[0], width), dtype=np.int64)
+            distinct = exact.distinct(rows[:, reached])
+            block = exact.times(block[:, None, :], distinct[None, :, :]).reshape(-1, block.shape[1])
+        full = np.zeros((block.shape[0], width), dtype=block.dtype)
         full[:, reached] = block
         blocks.append(full)
     return np.concatenate(blocks) if blocks else np.ones((1, width), dtype=np.int64)
@@ -183,7 +180,7 @@ def _combine(tables: Sequence[dict[int, Matrix]], columns: Sequence[list[int]], 
 
 def _pareto(scores: Matrix) -> list[int]:
     """Index the rows that no other row reaches in every coordinate."""
-    order = np.argsort(-scores.sum(axis=1).astype(float), kind="stable")
+    order = np.argsort(-exact.totals(scores), kind="stable")
     kept: list[int] = []
     for index in order:
         if not kept or not (scores[kept] >= scores[index]).all(axis=1).any():
@@ -198,20 +195,22 @@ def _distinct_columns(scores: Matrix) -> Matrix:
     with np.errstate(over="ignore"):
         _, first, same = np.unique(multipliers @ scores, return_index=True, return_inverse=True)
     kept = scores[:, first]
-    return kept if (kept[:, same] == scores).all() else np.unique(scores, axis=1)
+    return kept if (kept[:, same] == scores).all() else exact.distinct(scores.T).T
 
 
 _DENOMINATOR = 2**20
 _DIRECTIONS = 256
 _BATCH = 64
+_MOST = 2**1000
+"""What the floats of a linear program reach, roughly; beyond it no mean is looked for."""
 
 
 def _without_means(scores: Matrix) -> list[int]:
     """Index the rows that no weighted mean of other rows is proved to reach in every coordinate."""
-    if len(scores) < 3:
+    if len(scores) < 3 or exact.reach(scores) > _MOST:
         return list(range(len(scores)))
     # Weights sum to one, so a shift of a coordinate changes nothing: many coordinates turn out to be the same.
-    scores = _distinct_columns(scores - scores[0])
+    scores = _distinct_columns(exact.minus(scores, scores[0]))
     scaled = scores.astype(float) / np.abs(scores).max(axis=0).astype(float)
     # A row that is the largest in some nonnegative direction is above every mean of others there: it stays, unasked.
     directions = np.random.default_rng(0).dirichlet(np.full(scaled.shape[1], 0.01), _DIRECTIONS)
@@ -245,11 +244,11 @@ def _covered(scores: Matrix, scaled: npt.NDArray[np.float64], index: int, others
         if not len(fresh):
             break
         active = np.append(active, fresh)
-    parts = [round(weight * _DENOMINATOR) for weight in weights]
+    parts = [max(0, round(weight * _DENOMINATOR)) for weight in weights]
     parts[int(np.argmax(parts))] += _DENOMINATOR - sum(parts)
-    exact = scores if np.abs(scores).max() < 2**62 // _DENOMINATOR else scores.astype(object)
-    mean = sum(part * exact[other] for part, other in zip(parts, others, strict=True) if part)
-    return bool((mean >= _DENOMINATOR * exact[index]).all())
+    whole = exact.wide(scores, exact.reach(scores) * _DENOMINATOR)
+    mean = sum(part * whole[other] for part, other in zip(parts, others, strict=True) if part)
+    return bool((mean >= _DENOMINATOR * whole[index]).all())
 
 
 def _solve(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
@@ -274,6 +273,6 @@ def _solve(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
     return weights
 
 
-def to_polynomial(row: npt.NDArray[np.int64], monomials: Sequence[Monomial]) -> Polynomial:
+def to_polynomial(row: Matrix, monomials: Sequence[Monomial]) -> Polynomial:
     """Turn a row of coefficients back into a polynomial."""
     return Polynomial({m: int(c) for m, c in zip(monomials, row, strict=True) if c})

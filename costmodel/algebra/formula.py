@@ -276,13 +276,10 @@ def largest(terms: Sequence[Polynomial], domain: Domain, sizes: Mapping[str, Siz
     """
     if len(terms) == 1:
         return tuple(terms)
-    import numpy as np
-
+    from costmodel.algebra import exact
     from costmodel.algebra.dominance import Certificate, to_polynomial
 
     monomials = sorted({monomial for term in terms for monomial in term.terms})
-    if max(abs(c) for term in terms for c in term.terms.values()) >= 2**62:  # astronomical sizes: keep every term
-        return tuple(terms)
-    rows = np.array([[term.terms.get(m, 0) for m in monomials] for term in terms], dtype=np.int64)
+    rows = exact.matrix([[term.terms.get(m, 0) for m in monomials] for term in terms])
     kept = Certificate(domain, sizes, monomials).undominated(rows)
     return tuple(to_polynomial(row, monomials) for row in kept)

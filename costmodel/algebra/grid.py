@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from costmodel.algebra.exact import LARGEST, reach, wide
 from costmodel.algebra.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula, memory_key
 from costmodel.algebra.polynomial import Monomial
 from costmodel.algebra.sizes import Capped
@@ -19,8 +21,6 @@ Integers = npt.NDArray[np.int64]
 
 EXACT_FLOAT = 2**53
 """Below this every integer is a float64, so that a matrix product of floats, which is fast, is exact."""
-
-LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +51,17 @@ def evaluate(
     rows = _rows(formula, keys)
     if rows is None:
         raise _too_large(base)
-    values = _values(formula, base)
-    length = len(next(iter(base.values())))
-    factors = np.ones((len(rows.monomials), length))
-    reach = []
-    largest = {symbol: int(value.max(initial=0)) for symbol, value in values.items()}
-    for place, monomial in enumerate(rows.monomials):
-        product = 1
-        for symbol, power in monomial:
-            for _ in range(power):
-                factors[place] *= values[symbol]
-            product *= largest[symbol] ** power
-        reach.append(product)
-    bounds = [sum(abs(int(c)) * r for c, r in zip(row, reach, strict=True) if c) for row in rows.coefficients.tolist()]
-    terms: npt.NDArray[Any]
-    if max(bounds, default=0) < EXACT_FLOAT:
-        terms = rows.coefficients.astype(float) @ factors
-    elif max(bounds) <= LARGEST:
-        terms = rows.coefficients @ _exact(rows.monomials, values, length)
-    else:
+    values = _values(formula, base, {symbol for monomial in rows.monomials for symbol, _ in monomial})
+    if values is None:
         raise _too_large(base)
+    largest = {symbol: reach(value) for symbol, value in values.items()}
+    products = [prod(largest[symbol] ** power for symbol, power in monomial) for monomial in rows.monomials]
+    bounds = [sum(abs(c) * p for c, p in zip(row, products, strict=True) if c) for row in rows.coefficients.tolist()]
+    bound = max(bounds, default=0)
+    if bound > LARGEST:
+        raise _too_large(base)
+    element = float if bound < EXACT_FLOAT else np.int64
+    terms = rows.coefficients.astype(element) @ _products(rows.monomials, values, element)
     ends = (*rows.starts[1:], len(rows.coefficients))
     return {
         key: (terms[start] if end - start == 1 else terms[start:end].max(axis=0)).astype(np.int64)
@@ -136,21 +127,30 @@ def _rows(formula: CostFormula, keys: Sequence[str]) -> _Rows | None:
     return _Rows(tuple(place) or ((),), coefficients, tuple(starts))
 
 
-def _values(formula: CostFormula, base: Mapping[str, Integers]) -> dict[str, Integers]:
+def _values(formula: CostFormula, base: Mapping[str, Integers], used: Container[str]) -> dict[str, Integers] | None:
+    """Return the values of the symbols that are used, ``None`` where a named size does not fit into 64 bits."""
     values = dict(base)
     for name, size in formula.sizes.items():
+        if name not in used:
+            continue
+        along = base[size.axis]
+        ends = (int(along.min(initial=0)), int(along.max(initial=0)))  # no size falls along its axis
+        if max(abs(size.at({size.axis: end})) for end in ends) > LARGEST:
+            return None
+        whole = wide(along, reach(along) ** 2)  # a count of tokens is a square
         if isinstance(size, Capped):
-            values[name] = np.minimum(base[size.axis], size.limit)
+            values[name] = np.minimum(whole, size.limit).astype(np.int64)
         else:
-            arrays: Mapping[str, Any] = base  # floor division is the same on arrays
-            values[name] = np.asarray(size.at(arrays))
+            arrays: Mapping[str, Any] = {size.axis: whole}  # floor division is the same on arrays
+            values[name] = np.asarray(size.at(arrays)).astype(np.int64)
     return values
 
 
-def _exact(monomials: Sequence[Monomial], values: Mapping[str, Integers], length: int) -> Integers:
-    factors = np.ones((len(monomials), length), dtype=np.int64)
+def _products(monomials: Sequence[Monomial], values: Mapping[str, Integers], element: type) -> npt.NDArray[Any]:
+    """Multiply symbols out. In 64 bits what wraps around on the way is right in the end: a bound says that it fits."""
+    made: npt.NDArray[Any] = np.ones((len(monomials), len(next(iter(values.values())))), dtype=element)
     for place, monomial in enumerate(monomials):
         for symbol, power in monomial:
             for _ in range(power):
-                factors[place] *= values[symbol]
-    return factors
+                made[place] *= values[symbol]
+    return made

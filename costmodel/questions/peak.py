@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
+from costmodel.algebra.exact import Matrix
 from costmodel.algebra.polynomial import ONE, Polynomial
 from costmodel.contract import GROUPS
 from costmodel.tracing import replay as memory
 from costmodel.tracing.attribution import Attribution, Live, alive, attribute
 from costmodel.tracing.record import BIRTH, StepRecord, TensorRef, tensors
 
-Bytes = npt.NDArray[np.int64]
+Bytes = Matrix
 """Bytes at each sampling instant, of shape (instants,)."""
 
 
@@ -113,7 +113,7 @@ class Timeline:
     @property
     def total(self) -> Bytes:
         """All groups together at each instant."""
-        total: Bytes = np.sum(list(self.groups.values()), axis=0, dtype=np.int64)
+        total: Bytes = np.sum(list(self.groups.values()), axis=0)
         return total
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from costmodel.algebra.exact import Matrix, width
 from costmodel.algebra.polynomial import Monomial, Polynomial
 from costmodel.contract import GROUPS
-
-Matrix = npt.NDArray[np.int64]
 
 
 class MemoryEvent(NamedTuple):
@@ -29,7 +28,7 @@ class Timeline:
 
     Attributes:
         monomials: what the columns stand for.
-        groups: for each group an (instants, monomials) matrix of coefficients.
+        groups: for each group an (instants, monomials) matrix of coefficients, exact.
     """
 
     monomials: tuple[Monomial, ...]
@@ -37,7 +36,7 @@ class Timeline:
 
     def total(self) -> Matrix:
         """All groups together at each instant."""
-        total: Matrix = np.sum(list(self.groups.values()), axis=0, dtype=np.int64)
+        total: Matrix = np.sum(list(self.groups.values()), axis=0)
         return total
 
 
@@ -49,9 +48,14 @@ def replay(events: Iterable[MemoryEvent], samples: Sequence[int]) -> Timeline:
         samples: for each sampling instant, how many events precede it.
     """
     events = list(events)
-    monomials = sorted({m for event in events if event.nbytes is not None for m in event.nbytes.terms})
+    made: Counter[Monomial] = Counter()  # all that is ever made: at no instant is more of it alive
+    for event in events:
+        if event.nbytes is not None:
+            made.update({monomial: abs(coefficient) for monomial, coefficient in event.nbytes.terms.items()})
+    monomials = sorted(made)
     column = {monomial: index for index, monomial in enumerate(monomials)}
-    deltas = {group: np.zeros((len(events) + 1, len(monomials)), dtype=np.int64) for group in GROUPS}
+    integer = width(max(made.values(), default=0))
+    deltas: dict[str, Matrix] = {group: np.zeros((len(events) + 1, len(monomials)), dtype=integer) for group in GROUPS}
     live: dict[int, tuple[str, Polynomial]] = {}
     for row, event in enumerate(events, start=1):
         group, nbytes = live.pop(event.storage, ("", Polynomial({})))
@@ -65,6 +69,6 @@ def replay(events: Iterable[MemoryEvent], samples: Sequence[int]) -> Timeline:
     return Timeline(tuple(monomials), {group: np.cumsum(delta, axis=0)[rows] for group, delta in deltas.items()})
 
 
-def _add(row: npt.NDArray[np.int64], nbytes: Polynomial, column: dict[Monomial, int], sign: int) -> None:
+def _add(row: Matrix, nbytes: Polynomial, column: dict[Monomial, int], sign: int) -> None:
     for monomial, coefficient in nbytes.terms.items():
         row[column[monomial]] += sign * coefficient

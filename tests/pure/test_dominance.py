@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.dominance import Certificate
-from costmodel.algebra.polynomial import Monomial
+from costmodel.algebra.exact import matrix
+from costmodel.algebra.formula import largest
+from costmodel.algebra.polynomial import Monomial, Polynomial
 from costmodel.algebra.sizes import Capped, Size, Strided
 
 SIZES: dict[str, Size] = {
@@ -36,6 +41,7 @@ MONOMIALS: list[Monomial] = [
     (("N", 1), ("r^20", 1)),
 ]
 FREE = [(), (("N", 1),), (("N", 1), ("r", 1)), (("r", 2),), (("H:2:1", 2), ("r", 1))]
+N = Polynomial.symbol("N")
 COEFFICIENT = st.integers(0, 40)
 
 
@@ -110,3 +116,41 @@ def test_large_coefficients_do_not_overflow() -> None:
     huge = 2**55
     rows = np.array([[huge, 0], [huge - 1, 1], [1, huge]], dtype=np.int64)
     check(monomials, rows.tolist(), Domain({"N": 1, "H": 4000, "W": 4000}, {}, {}), [{"N": 1, "H": 4000, "W": 4001}])
+
+
+def test_a_product_beyond_64_bits_does_not_wrap_around() -> None:
+    """Each axis fits into 64 bits, N * H * W at the corner of the domain is 2**66: wrapped, it is 0."""
+    monomials: list[Monomial] = [(("H", 1), ("N", 1), ("W", 1)), ()]
+    domain = Domain({"N": 2**22, "H": 2**22, "W": 2**22}, {}, {})
+    certificate = Certificate(domain, {}, monomials)
+    rows = np.array([[1, 0], [0, 2**62]], dtype=np.int64)
+    assert certificate.scores(rows).max(axis=1).tolist() == [2**66, 2**62]
+    assert certificate.undominated(rows).tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize("bits", [20, 31, 40, 62, 63, 70, 400])
+def test_far_from_the_origin_what_is_left_is_still_the_largest(bits: int) -> None:
+    far = 2**bits
+    domain = Domain({"N": far, "H": far, "r": 1}, {}, {})
+    monomials: list[Monomial] = [(("N", 1),), (("H:2:1", 2),), (("N", 1), ("r^20", 1)), (("H:4:3", 2), ("N", 1))]
+    rows = [[5 * far, 1, 0, 0], [0, 9, far, 0], [far, 0, 2 * far, 1], [0, 1, 0, 0], [far, 1, far, 0], [1, 2, 3, 4]]
+    sizes = {key: SIZES[key] for key in ("H:2:1", "H:4:3", "r^20")}
+    kept = Certificate(domain, sizes, monomials).undominated(matrix(rows))
+    assert 1 <= len(kept) < len(rows)
+    for N, H, r in itertools.product((far, far + 1, 9 * far), (far, far + 3, 5 * far), (1, 7, 20, 99)):
+        base = {"N": N, "H": H, "r": r}
+        assert max(value(monomials, row, base) for row in kept) == max(value(monomials, row, base) for row in rows)
+
+
+def test_rows_beyond_64_bits_are_rows() -> None:
+    kept = largest([2**70 * N + 3, 2**70 * N + 2, 2**69 * N + 2**64], Domain({"N": 1}, {}, {}), {})
+    assert set(kept) == {2**70 * N + 3}
+
+
+def test_the_sums_that_order_rows_are_exact() -> None:
+    """Each row alone fits into 64 bits, the sum of its coordinates does not: the dominating row still comes first."""
+    half = 2**62
+    rows = np.array([[half, half, half], [half - 1, half - 1, 0], [half, half, half - 1]], dtype=np.int64)
+    monomials: list[Monomial] = [(("N", 1),), (("W", 1),), (("r", 1),)]
+    kept = Certificate(Domain({"N": 1, "W": 1, "r": 1}, {}, {}), {}, monomials).undominated(rows)
+    assert kept.tolist() == [[half] * 3]

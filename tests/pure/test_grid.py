@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.algebra.domain import Domain
+from costmodel.algebra.exact import LARGEST
 from costmodel.algebra.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
-from costmodel.algebra.grid import EXACT_FLOAT, LARGEST, covered, evaluate, with_sum
+from costmodel.algebra.grid import EXACT_FLOAT, covered, evaluate, with_sum
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Strided, Tokens
 from costmodel.cell.setup import Setup
@@ -141,6 +142,25 @@ def test_what_cancels_is_exact() -> None:
     big = 2**30
     at = [(big, big, big - 1, big + 1), (big + 1, big - 1, big, big)]
     assert evaluate(formula, arrays(at), ("x",))["x"].tolist() == [1, -1]
+
+
+def test_a_named_size_beyond_64_bits_is_refused_and_one_within_is_exact() -> None:
+    formula = formula_of({"x": [symbol("t1")], "y": [symbol("h1")]})
+    for H in (2**35, 2**63 - 1):
+        at = arrays([(1, H, 3, 3)])
+        assert evaluate(formula, at, ("y",))["y"].tolist() == [SIZES["h1"].at({"H": H})]
+    assert evaluate(formula, arrays([(1, 2**35, 3, 3)]), ("x",))["x"].tolist() == [2**62 + 1]
+    with pytest.raises(InputError, match="does not fit into 64 bits"):
+        evaluate(formula, arrays([(1, 2**36, 3, 3)]), ("x",))  # 2**64 + 1 wraps around to 1
+
+
+def test_a_size_below_zero_counts_in_the_bound() -> None:
+    formula = formula_of({"x": [symbol("w1") * 2**62], "y": [symbol("w1") * (2**53 + 1)]})
+    assert SIZES["w1"].at({"W": -9}) == -3
+    at = arrays([(1, 3, -9, 3)])
+    assert evaluate(formula, at, ("y",))["y"].tolist() == [-3 * (2**53 + 1)]
+    with pytest.raises(InputError, match="does not fit into 64 bits"):
+        evaluate(formula, at, ("x",))
 
 
 def test_no_terms_are_zero() -> None:

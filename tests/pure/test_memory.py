@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.tracing.replay import MemoryEvent, replay
 
@@ -26,3 +28,17 @@ def test_replay_follows_birth_regroup_and_death() -> None:
 def test_the_death_of_a_storage_that_is_not_counted_changes_nothing() -> None:
     timeline = replay([MemoryEvent(0, "act", Polynomial.of(4)), MemoryEvent(7, "", None)], [1, 2])
     assert timeline.total().tolist() == [[4], [4]]
+
+
+@pytest.mark.parametrize("nbytes", [2**62, 2**63 - 1, 2**63, 2**80])
+def test_more_bytes_than_64_bits_hold_are_added_up_exactly(nbytes: int) -> None:
+    events = [
+        MemoryEvent(0, "param", nbytes * N),
+        MemoryEvent(1, "act", nbytes * N + 1),
+        MemoryEvent(2, "act", nbytes * N),
+        MemoryEvent(1, "", None),
+    ]
+    timeline = replay(events, [1, 2, 3, 4])
+    linear = timeline.monomials.index((("N", 1),))
+    assert timeline.groups["act"][:, linear].tolist() == [0, nbytes, 2 * nbytes, nbytes]
+    assert timeline.total()[:, linear].tolist() == [nbytes, 2 * nbytes, 3 * nbytes, 2 * nbytes]

@@ -320,3 +320,11 @@ def test_bad_input_is_one_line(wrong: list[str], named: str, capsys: pytest.Capt
     complaint = capsys.readouterr().err.splitlines()
     assert len(complaint) == 1
     assert named in complaint[0]
+
+
+def test_beyond_64_bits_the_peak_is_still_the_largest_instant() -> None:
+    """Each tensor fits, what is alive at once does not: 1.0e19 bytes, where 64 bits end at 9.2e18."""
+    setup = setup_of("alexnet", "fft")
+    point = Point(2**31 - 1, 8192, 8192, None)
+    record = Tracer(setup).at(point)
+    assert explain(record).bytes == timeline(record).total.max() == add_up(record)[PEAK] > 2**63
