@@ -22,9 +22,14 @@ def merge(
     ],
     output: Annotated[Path, typer.Option(help="Folder of the joined journal and its tables.", show_default=False)],
     depth: Annotated[str | None, typer.Option(help="As the runs were told, if they were.", show_default=False)] = None,
+    run_models: Annotated[
+        bool, typer.Option("--run-models", help="Import models that the suite's file gives as code: it is run.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Join the journals of several runs of one suite, on whatever machines, and write its tables; nothing is measured.
+
+    A suite's file and journals may be somebody else's: no code that they name is run, unless --run-models is given.
 
     Exit status 0 when every cell of the suite is there and equal, 1 when one is missing or differs, or when two runs
     measured different numbers with the same versions: those are listed, and both stay in the journal.
@@ -33,7 +38,7 @@ def merge(
     from validate.suites.plan import plan_of
     from validate.suites.table import validate_suite, writing
 
-    plan = plan_of(suite)
+    plan = plan_of(suite, code=run_models)
     plan = plan.at_depth(depth) if depth is not None else plan
     with writing(output):
         found = merge_journals(plan.name, folders, output)

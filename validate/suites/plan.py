@@ -67,8 +67,12 @@ class Plan:
         return replace(self, cells=self.cells[number - 1 :: parts], whole=self.whole and parts == 1)
 
 
-def plan_of(suite: str) -> Plan:
+def plan_of(suite: str, code: bool = True) -> Plan:
     """Return the cells of a suite: a name in `validate.suites.suite.SUITES`, or a path that ends in ``.toml``.
+
+    Args:
+        suite: which.
+        code: whether a file's models that are addresses of code are imported, which runs it.
 
     Raises:
         InputError: for a suite that is not known, or a file that is wrong.
@@ -76,7 +80,7 @@ def plan_of(suite: str) -> Plan:
     if suite in SUITES:
         return Plan(suite, ("--suite", suite), cells(suite))
     if suite.endswith(".toml"):
-        name, listed = read(Path(suite), taken=tuple(SUITES))
+        name, listed = read(Path(suite), tuple(SUITES), code)
         return Plan(name, ("--suite", suite), listed)
     error = unknown("suite", suite, SUITES)
     raise InputError(f"{error}; or a file that ends in .toml")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from costmodel.cell import ranges
 from costmodel.cell.axes import AXIS, SIZES, WORDS, spelled
 from costmodel.cell.request import request
 from costmodel.cell.setup import Setup
-from costmodel.cell.subjects import ModelOptions
+from costmodel.cell.subjects import TIMM, ModelOptions
 from costmodel.cell.subjects import find as find_subject
 from costmodel.cell.training import Training
 from costmodel.errors import InputError, unknown
+from costmodel.files import read_whole
 from costmodel.methods import PAPER, Method, Options, find
 from costmodel.options import Choices, Option, options_of
 from validate.cell import OPERATORS, CellSpec
@@ -26,41 +30,51 @@ from validate.depths import depth_named
 
 MOST = 100_000
 """Cells of a file."""
+MOST_BYTES = 2**20
+"""Of a file."""
+OWN = "validate.examples:"
+"""Start of the addresses of this package's own models."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")]
+_Table = dict[str, Any]
+_Tables = Annotated[list[_Table], Meta(min_length=1)]
+_Names = str | Annotated[list[str], Meta(min_length=1)]
+"""Shapes of what a file has; what a value means is checked by what takes it."""
+
 _MODEL = {each.key: each for each in options_of(ModelOptions).values()}
 TABLE_KEYS = ("models", "methods", *WORDS, *_MODEL, "options", "training", "depth")
 """What a table of cells may say."""
 
 
-def read(path: Path, taken: Collection[str] = ()) -> tuple[str, tuple[CellSpec, ...]]:
+def read(path: Path, taken: Collection[str] = (), code: bool = True) -> tuple[str, tuple[CellSpec, ...]]:
     """Read a suite: its name, and its cells, each once.
 
     Args:
         path: the file.
         taken: names that it may not have.
+        code: whether models that are addresses of code are imported, which runs it.
 
     Raises:
         InputError: for a file that cannot be read, and every wrong key or value: file, table, key, value, and what
             would be accepted.
     """
     try:
-        whole = tomllib.loads(path.read_text(encoding="utf-8"))
+        whole = tomllib.loads(read_whole(path, MOST_BYTES).decode("utf-8"))
     except OSError as error:
         raise InputError(f"suite {path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # not UTF-8, or not TOML
+    except (ValueError, RecursionError) as error:  # too large, not UTF-8, or not TOML
         raise InputError(f"suite {path} is no TOML: {error}") from error
     _check_keys(f"{path}", whole, ("name", "cells"))
-    name = whole.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in taken:
+    name: Any = whole.get("name")
+    tables: Any = whole.get("cells")
+    if not _fits(name, _Name) or name in taken:
         reserved = f", other than {', '.join(taken)}" if taken else ""
         raise InputError(f"{path}: name = {_shown(name)}: expected letters, digits, '-', '_' and '.'{reserved}")
-    tables = whole.get("cells")
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+    if not _fits(tables, _Tables):
         raise InputError(f"{path}: cells = {_shown(tables)}: expected one [[cells]] table or more")
     cells: dict[str, CellSpec] = {}
     for number, table in enumerate(tables, start=1):
-        for spec in _Table(f"{path}: [[cells]] table {number}", table).cells():
+        for spec in _Cells(f"{path}: [[cells]] table {number}", table, code).cells():
             cells.setdefault(spec.key, spec)
             if len(cells) > MOST:
                 raise InputError(f"{path}: more than {MOST} cells")
@@ -68,22 +82,25 @@ def read(path: Path, taken: Collection[str] = ()) -> tuple[str, tuple[CellSpec, 
 
 
 @dataclass(frozen=True)
-class _Table:
+class _Cells:
     """One table of cells, and how it is called in a message."""
 
     place: str
     given: Mapping[str, Any]
+    code: bool
 
     def cells(self) -> Iterator[CellSpec]:
         """Yield the product of its lists, models first, depths last."""
         _check_keys(self.place, self.given, TABLE_KEYS)
-        models = self.names("models")
+        models = [self.checked("models", name, self.allowed) for name in self.names("models")]
         methods = [self.checked("methods", name, find) for name in self.names("methods", PAPER)]
         depths = [self.checked("depth", name, depth_named).name for name in self.names("depth", (OPERATORS,))]
         rank = AXIS["r"].option
         if rank in self.sizes and not any(method.ranked for method in methods):
             raise self.wrong(rank, f"no rank, as none of the methods has one: {', '.join(m.name for m in methods)}")
         values = {option: self.integers(option) for option in self.sizes}
+        if prod(map(len, values.values())) > MOST:
+            raise InputError(f"{self.place}: more than {MOST} cells")
         ranks: Sequence[int | None] = values.pop(rank, (None,))
         points = [dict(zip(values, point, strict=True)) for point in product(*values.values())]
         told, training = self.model(), self.training()
@@ -123,13 +140,18 @@ class _Table:
         except InputError as error:
             raise InputError(f"{self.place}: {key} = {_shown(value)}: {error}") from error
 
+    def allowed(self, name: str) -> str:
+        """Return a model's name; the address of code is one only where code may run."""
+        if not self.code and ":" in name and not name.startswith((TIMM, OWN)):
+            raise InputError("is code, which this command runs only with --run-models")
+        return name
+
     def names(self, key: str, default: Sequence[str] = ()) -> list[str]:
         """Return one name or a list of them, each once."""
         given = self.given.get(key, list(default))
-        listed = [given] if isinstance(given, str) else given
-        if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
+        if not _fits(given, _Names):
             raise self.wrong(key, "a name in quotes, or a list of them")
-        return list(dict.fromkeys(listed))
+        return list(dict.fromkeys([given] if isinstance(given, str) else given))
 
     def integers(self, option: str) -> Sequence[int]:
         """Return one size, a list of them, or a range as the command line takes it."""
@@ -178,7 +200,7 @@ class _Table:
         """Return a table within the table, its keys and values checked."""
         known = {each.key: (name, each) for name, each in options_of(choices).items()}
         given = self.given.get(key, {})
-        if not isinstance(given, dict):
+        if not _fits(given, _Table):
             raise self.wrong(key, f"a table with keys of {', '.join(known)}")
         _check_keys(f"{self.place}: {key}", given, [*known])
         return {known[name][0]: self.option(f"{key}.{name}", known[name][1], value) for name, value in given.items()}
@@ -196,6 +218,14 @@ class _Table:
             return request(setup, sizes).numbers
         except InputError as error:
             raise InputError(f"{self.place}: {setup.subject.name} {setup.method.name}: {error}") from error
+
+
+def _fits(value: object, shape: Any) -> bool:
+    try:
+        msgspec.convert(value, shape)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _check_keys(place: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
