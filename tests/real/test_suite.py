@@ -17,9 +17,9 @@ import pytest
 
 from costmodel.errors import InputError
 from costmodel.terminal.cli import main
-from costmodel.terminal.render import sounding_blocks
 from costmodel.terminal.tables import Line, plain
 from validate.cell import OPERATORS
+from validate.commands.blocks import sounding_blocks
 from validate.deep import Quantity, Sounding, sound
 from validate.depths import DEPTHS
 from validate.suites import journal

@@ -24,8 +24,7 @@ from costmodel.cell.training import Training
 from costmodel.errors import InputError
 from costmodel.methods import PAPER, Options
 from costmodel.questions.estimate import answer
-from costmodel.sources import atlas
-from costmodel.sources.atlas import survey
+from costmodel.sources import atlas, survey
 from costmodel.sources.cache import source_digest
 from costmodel.sources.source import Source, covers
 from costmodel.sources.survey import Entry, entries, stale
