@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import tempfile
 from pathlib import Path
 
 from costmodel.files import write_whole
 from costmodel.terminal.tables import Line, show
-from validate.host.calibrate import calibrate, calibrated
+from validate.host.calibrate import CALIBRATION, HELD_OUT, calibrate, calibrated
 from validate.host.timings import CELLS, measured, summary, to_csv
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time steps and estimate them.")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
     parser.add_argument("--recalibrate", action="store_true", help="measure this host again")
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for each step")
     parser.add_argument("--cells", type=int, default=len(CELLS), help="only the first few of them")
@@ -30,7 +33,13 @@ def main() -> None:
     def say(text: str, done: int, total: int) -> None:
         print(f"{done + 1}/{total} {text}", flush=True)
 
-    host = calibrate(1, say) if given.recalibrate else calibrated(1, say)
+    if given.smallest:
+        given.budget, given.cells = 0.0, 1
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["COSTMODEL_CACHE_DIR"] = folder  # such rates are not to be kept
+            host = calibrate(1, say, CALIBRATION[:2], HELD_OUT[:1])
+    else:
+        host = calibrate(1, say) if given.recalibrate else calibrated(1, say)
     write_whole(given.output / "host.json", json.dumps(host.to_dict(), indent=1) + "\n")
     rows = []
     for done, cell in enumerate(CELLS[: given.cells]):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
@@ -34,11 +35,11 @@ def evaluate(grid: Grid) -> int:
     return sum(len(chunk) for chunk in sweep([grid], quiet) if isinstance(chunk, Chunk))
 
 
-def row(model: str, method: str) -> Row:
+def row(model: str, method: str, smallest: bool) -> Row:
     source = Source(setup_of(model, method))
     ranks = {"rank": range(2, 18)} if source.setup.method.ranked else {"batch": range(1, 513)}
-    grid = grid_of(source, SIZES | ranks)
     few = grid_of(source, {**SIZES, **ranks, "height": range(97, 100), "width": range(97, 100)})
+    grid = few if smallest else grid_of(source, SIZES | ranks)
     evaluate(few)  # formulas loaded or derived
     start = perf_counter()
     points = evaluate(grid)
@@ -60,11 +61,10 @@ def row(model: str, method: str) -> Row:
     )
 
 
-def writing() -> list[Row]:
+def writing(smallest: bool) -> list[Row]:
     source = Source(setup_of("mobilenet_v2", "lora"))
-    grid = grid_of(
-        source, {"batch": range(1, 33), "height": range(97, 353, 8), "width": range(97, 353, 8), "rank": range(2, 18)}
-    )
+    sides = range(97, 105 if smallest else 353, 8)
+    grid = grid_of(source, {"batch": range(1, 33), "height": sides, "width": sides, "rank": range(2, 18)})
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for ending in (".parquet", ".csv", ".jsonl"):
@@ -81,14 +81,18 @@ def writing() -> list[Row]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Time sweeps.")
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
+    smallest = parser.parse_args().smallest
     cells = [(model, method) for model in ("mobilenet_v2", "resnet18") for method in PAPER]
+    cells = cells[:1] if smallest else cells
     columns = ("cell", "points", "whole arrays", "one by one", "ratio")
     show(
         [
             Line(f"{len(COLUMNS)} quantities a point, one thread"),
-            Table(columns, tuple(row(*cell) for cell in cells)),
+            Table(columns, tuple(row(*cell, smallest) for cell in cells)),
             Line(),
-            Table(("file", "points", "evaluated and written", "size"), tuple(writing())),
+            Table(("file", "points", "evaluated and written", "size"), tuple(writing(smallest))),
             Line(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"),
         ]
     )

@@ -42,11 +42,15 @@ def seconds(model: str, method: str, batch: int, variables: dict[str, str]) -> f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path)
-    folder = parser.parse_args().output
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
+    given = parser.parse_args()
+    folder, cells, rounds = given.output, CELLS, ROUNDS
+    if given.smallest:
+        cells, rounds = CELLS[:1], 1
     rows = []
-    for model, method, batch in CELLS:
+    for model, method, batch in cells:
         best = dict.fromkeys(SETTINGS, float("inf"))
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for name, variables in SETTINGS.items():
                 best[name] = min(best[name], seconds(model, method, batch, variables))
         rows.append((model, method, batch, *(f"{best[name]:.4f}" for name in ("default", "controlled"))))

@@ -419,7 +419,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=sorted({model for model, _ in paper}), metavar="MODEL")
     parser.add_argument("--methods", nargs="+", choices=sorted({how for _, how in paper}), default=["fft", "lora"])
     parser.add_argument("--output", type=Path, help="folder to write peers.csv and peers.md to")
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
     given = parser.parse_args()
+    if given.smallest:
+        given.models, given.methods = ["resnet18"], ["fft"]
     asked = [cell for cell in paper if cell[1] in given.methods and (not given.models or cell[0] in given.models)]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["COSTMODEL_CACHE_DIR"] = folder

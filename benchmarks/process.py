@@ -39,16 +39,17 @@ NINE_OF_TEN = (0.05, 0.95)
 
 
 def cells() -> list[CellSpec]:
+    """The cells that the constants are fitted to."""
     sizes = [{"N": batch, "H": 224, "W": 224} for batch in BATCHES]
     ranked = {method: {"r": 4} if METHODS[method].ranked else {} for method in PAPER}
     return [CellSpec(model, method, point | ranked[method]) for model in MODELS for method in PAPER for point in sizes]
 
 
-def fit(jobs: int) -> dict[str, Any]:
+def fit(jobs: int, specs: list[CellSpec]) -> dict[str, Any]:
     host = this_host()
     rows, code, asked, heap, default = [], [], [], [], []
     with ThreadPoolExecutor(jobs) as pool:
-        for spec, measured in zip(cells(), pool.map(measure_cell, cells()), strict=True):
+        for spec, measured in zip(specs, pool.map(measure_cell, specs), strict=True):
             record = Tracer(spec.setup).at(spec.at)
             peak = allocator_peak(record, host)
             known = peak.nbytes + sum(record.input_sizes)
@@ -100,9 +101,13 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--judge", type=Path, metavar="FILE")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--smallest", action="store_true", help="fit to two cells, to see that it runs; write nothing")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    constants = fit(given.jobs) if given.fit else json.loads(CONSTANTS.read_text(encoding="utf-8"))
+    if given.smallest:
+        print(json.dumps(fit(given.jobs, cells()[:2]), indent=2))
+        return
+    constants = fit(given.jobs, cells()) if given.fit else json.loads(CONSTANTS.read_text(encoding="utf-8"))
     if given.judge:
         constants |= judge(given.judge)
     write_whole(CONSTANTS, json.dumps(constants, indent=2) + "\n")

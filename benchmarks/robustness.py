@@ -114,7 +114,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=ATTACKS, default=list(ATTACKS))
     parser.add_argument("--output", type=Path, help="folder of robustness.csv; the page above it gets the table")
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
     given = parser.parse_args()
+    if given.smallest:
+        given.tries = 10
     made: list[Try] = []
     with TemporaryDirectory() as cache:
         os.environ["COSTMODEL_CACHE_DIR"] = cache

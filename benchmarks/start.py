@@ -30,12 +30,12 @@ from time import perf_counter
 import torch
 from costmodel.cell.setup import setup_of
 from costmodel.contract import Point
-from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, two_steps
-setup, point = setup_of("mobilenet_v2", "lora"), Point()
-model = adapted_model(setup, point, "cpu")
-optimizer, given = optimizer_of(model, setup, point), batch(setup, point, torch.empty)
+from costmodel.tracing.protocol import two_steps
+from validate.step.ready import ready
+setup = setup_of("mobilenet_v2", "lora")
+cell = ready(setup, Point())
 start = perf_counter()
-two_steps(model, optimizer, given, setup, lambda *_: None)
+two_steps(cell.model, cell.optimizer, cell.batch, setup, lambda *_: None)
 print(perf_counter() - start)
 """
 """Both steps of the protocol on real tensors; imports and building the model are not counted."""
@@ -56,7 +56,9 @@ def real_step() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time whole commands.")
     parser.add_argument("--runs", type=int, default=15, help="times that each command runs")
-    runs = parser.parse_args().runs
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
+    given = parser.parse_args()
+    runs, steps = (1, 1) if given.smallest else (given.runs, 3)
     jobs = {command: ("-m", "costmodel", *command.split()) for command in COMMANDS}
     jobs |= {"python -c pass": ("-c", "pass"), "python -c 'import torch'": ("-c", "import torch")}
     for job in jobs.values():  # once, to warm up
@@ -66,7 +68,7 @@ def main() -> None:
         for name, job in jobs.items():
             times[name].append(seconds(*job))
     median = {name: statistics.median(taken) for name, taken in times.items()}
-    step = [real_step() for _ in range(3)]
+    step = [real_step() for _ in range(steps)]
     empty, real = median["python -c pass"], median["python -c 'import torch'"] + statistics.median(step)
     rows = [
         Row(

@@ -53,11 +53,11 @@ def derive_cell(model: str, method: str) -> Row:
     return Row(model, method, round(seconds, 2), peak, os.getpid(), "; ".join(formula.domain.describe().values()))
 
 
-def prepare() -> None:
+def prepare(methods: tuple[str, ...]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    for method in PAPER:  # imports and first-call costs of torch, peft and galore_torch
+    for method in methods:  # imports and first-call costs of torch, peft and galore_torch
         derive_cell("resnet18", method)
 
 
@@ -65,16 +65,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Derive the whole zoo with all five methods.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--output", type=Path, help="CSV file to write, a row for each cell")
+    parser.add_argument("--smallest", action="store_true", help="one small cell, once: to see that all of this runs")
     parser.add_argument("models", nargs="*", help="only these models")
     given = parser.parse_args()
     kinds = {name: row.get("kind", "classification") for name, row in model_table().items() if "alias_of" not in row}
     models = given.models or [name for name, kind in kinds.items() if kind == "classification"]
-    cells = [(model, method) for model in models for method in PAPER]
+    models, methods = (["squeezenet1_1"], PAPER[:1]) if given.smallest else (models, PAPER)
+    cells = [(model, method) for model in models for method in methods]
     rows: list[Row] = []
     start = time.perf_counter()
     with (
         Progress(console=Console(stderr=True)) as progress,
-        ProcessPoolExecutor(given.jobs, initializer=prepare) as pool,
+        ProcessPoolExecutor(given.jobs, initializer=prepare, initargs=(methods,)) as pool,
     ):
         task = progress.add_task("deriving", total=len(cells))
         for done in as_completed([pool.submit(derive_cell, *cell) for cell in cells]):

@@ -96,15 +96,21 @@ def calibrated(number: int = 1, say: Say = lambda *_: None) -> Host:
     return load(identity(number)) or calibrate(number, say)
 
 
-def calibrate(number: int = 1, say: Say = lambda *_: None, cells: Sequence[Cell] = CALIBRATION) -> Host:
+def calibrate(
+    number: int = 1,
+    say: Say = lambda *_: None,
+    cells: Sequence[Cell] = CALIBRATION,
+    held_out: Sequence[Cell] = HELD_OUT,
+) -> Host:
     """Measure this host and store what was found.
 
     Args:
         number: threads.
         say: told what is being measured, how many cells are done and how many there are.
         cells: whose operators give the rates.
+        held_out: whose steps tell how far the estimate is off.
     """
-    total = len(cells) + len(HELD_OUT)
+    total = len(cells) + len(held_out)
     with threads(number):
         page = page_fault()
         timed = []
@@ -113,7 +119,7 @@ def calibrate(number: int = 1, say: Say = lambda *_: None, cells: Sequence[Cell]
             timed.append(time_operators(cell))
         host = fitted(identity(number), timed, page, time_operators(BETWEEN, _MANY))
         errors = []
-        for done, cell in enumerate(HELD_OUT, start=len(cells)):
+        for done, cell in enumerate(held_out, start=len(cells)):
             say(cell.label, done, total)
             errors.append(abs(_off(host, cell, number)))
     host = replace(host, error=Error(len(errors), statistics.median(errors), max(errors)))

@@ -10,8 +10,9 @@ import torch
 
 from costmodel.cell.setup import Setup
 from costmodel.contract import Point
-from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, some_tensor, two_steps
-from costmodel.tracing.step import label_shapes
+from costmodel.tracing.protocol import two_steps
+from costmodel.tracing.step import collector_off
+from validate.step.ready import ready
 
 
 class Instrument(Protocol):
@@ -37,25 +38,17 @@ def run(setup: Setup, point: Point, *instruments: Instrument, device: str = "cpu
         instruments: what watches; the last one is the nearest to the operators.
         device: where model and batch are made and the step runs.
     """
-    torch.manual_seed(0)
-    model = adapted_model(setup, point, device)
-    optimizer = optimizer_of(model, setup, point)
-    labels = label_shapes(setup, point)
-    with torch.device(device):
-        given = batch(setup, point, some_tensor, labels)
+    cell = ready(setup, point, device)
     gc.collect()
-    gc.disable()
 
     def phase(step: int, name: str) -> None:
         for instrument in instruments:
             instrument.phase(step, name)
 
-    try:
+    with collector_off():
         for instrument in instruments:
-            instrument.attach(model, optimizer, given.tensors)
+            instrument.attach(cell.model, cell.optimizer, cell.batch.tensors)
         with ExitStack() as modes:
             for instrument in instruments:
                 modes.enter_context(instrument.mode)
-            two_steps(model, optimizer, given, setup, phase)
-    finally:
-        gc.enable()
+            two_steps(cell.model, cell.optimizer, cell.batch, setup, phase)

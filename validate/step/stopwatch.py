@@ -14,9 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from costmodel.cell.setup import Setup
 from costmodel.contract import STEP_PHASES, Point
-from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, some_tensor, two_steps
+from costmodel.tracing.protocol import two_steps
 from costmodel.tracing.record import OpCall
-from costmodel.tracing.step import collector_off, label_shapes
+from costmodel.tracing.step import collector_off
+from validate.step.ready import ready
 
 _NOT_OPERATORS = ("profiler.", "prim.")
 
@@ -116,15 +117,11 @@ class Bench:
     """A cell set up to run: model, optimizer and batch are built, the first step is over."""
 
     def __init__(self, setup: Setup, point: Point) -> None:
-        torch.manual_seed(0)
-        self._setup = setup
-        self._model = adapted_model(setup, point, "cpu")
-        self._optimizer = optimizer_of(self._model, setup, point)
-        self._batch = batch(setup, point, some_tensor, label_shapes(setup, point))
+        self._setup, self._cell = setup, ready(setup, point)
         self.run(lambda *_: None)
 
     def run(self, phase: Callable[[int, str], None], mode: AbstractContextManager[object] | None = None) -> None:
         """Run two steps without garbage collection, neither of them the first."""
         gc.collect()
         with collector_off(), mode or nullcontext():
-            two_steps(self._model, self._optimizer, self._batch, self._setup, phase)
+            two_steps(self._cell.model, self._cell.optimizer, self._cell.batch, self._setup, phase)
