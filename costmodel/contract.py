@@ -12,6 +12,22 @@ from types import MappingProxyType
 PHASES = ("forward", "backward", "optimizer_first", "optimizer")
 """Phases of the step protocol. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
 
+
+def phase_of(step: int, phase: str) -> str | None:
+    """Return the phase of the contract that a part of a step is.
+
+    Args:
+        step: 0 or 1, the optimizer step.
+        phase: one of `STEP_PHASES`.
+
+    Returns:
+        One of `PHASES`; ``None`` for what step 1 only repeats: the forward and backward pass.
+    """
+    if phase == "optimizer":
+        return "optimizer_first" if step == 0 else "optimizer"
+    return phase if step == 0 else None
+
+
 STEP_PHASES = ("forward", "backward", "optimizer")
 """The phases of a step after the first one."""
 

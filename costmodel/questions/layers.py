@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from costmodel.contract import CONVENTIONS, PHASES
+from costmodel.contract import PHASES, phase_of
 from costmodel.questions.peak import timeline
+from costmodel.rules.call import whole
 from costmodel.tracing.attribution import alive, attribute
-from costmodel.tracing.record import OpCall, StepRecord
+from costmodel.tracing.record import StepRecord
 
 OUTSIDE = "(step)"
 """What stands for the empty path: calls of the model's own forward, the loss, and what belongs to no module."""
-
-Count = Callable[[OpCall], int]
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,12 @@ def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCos
     """
     found = attribute(record)
     flops: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(PHASES, 0))
-    count = _counter(convention)
+    from costmodel.rules.counters import COUNTERS  # with torch's own
+
+    count = COUNTERS[convention]
     for call, module in zip(record.calls, found.calls, strict=True):
-        if phase := _phase(call):
-            flops[module][phase] += count(call)
+        if phase := phase_of(call.step, call.phase):
+            flops[module][phase] += whole(count(call.seen))
 
     def held(group: str, instant: int) -> dict[str, int]:
         sums: dict[str, int] = defaultdict(int)
@@ -77,32 +78,6 @@ def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCos
     ]
     own = [cost for cost in costs if any(cost.flops.values()) or cost.param or cost.grad or cost.saved]
     return tuple(in_order(own))
-
-
-def _phase(call: OpCall) -> str | None:
-    """Name the contract's phase of a call; step 1 repeats step 0 but for the optimizer."""
-    if call.phase == "optimizer":
-        return "optimizer_first" if call.step == 0 else "optimizer"
-    return call.phase if call.step == 0 else None
-
-
-def _counter(convention: str) -> Count:
-    """Return what counts the FLOPs of one call under a convention."""
-    from costmodel.rules import arithmetic, paper, torch_counter
-    from costmodel.rules.call import Extent
-    from costmodel.tracing.trace import as_rule_call
-
-    def exact(flops: Extent) -> int:
-        assert isinstance(flops, int), "the shapes of a record are integers"
-        return flops
-
-    counters: dict[str, Count] = {
-        "arithmetic": lambda call: sum(map(exact, (arithmetic.count(as_rule_call(call)) or {}).values())),
-        "torch": lambda call: exact(torch_counter.count(as_rule_call(call))),
-        "paper": lambda call: exact(paper.count(as_rule_call(call))),
-    }
-    assert counters.keys() == {*CONVENTIONS}
-    return counters[convention]
 
 
 # -- sums ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from costmodel.algebra.polynomial import ONE, Polynomial
 from costmodel.contract import GROUPS
 from costmodel.tracing import replay as memory
 from costmodel.tracing.attribution import Attribution, Live, alive, attribute
-from costmodel.tracing.record import BIRTH, StepRecord, TensorRef, tensors
+from costmodel.tracing.live import MemoryEvent, memory_event
+from costmodel.tracing.record import StepRecord, TensorRef, tensors
 
 Bytes = Matrix
 """Bytes at each sampling instant, of shape (instants,)."""
@@ -120,8 +121,8 @@ class Timeline:
 def timeline(record: StepRecord) -> Timeline:
     """Add up the live bytes of each group at every sampling instant."""
     events = (
-        memory.MemoryEvent(event.storage, event.group, Polynomial.of(event.nbytes) if event.kind == BIRTH else None)
-        for event in record.events
+        MemoryEvent(storage, group, None if nbytes is None else Polynomial.of(nbytes))
+        for storage, group, nbytes in map(memory_event, record.events)
     )
     replayed = memory.replay(events, [call.events for call in record.calls])
     column = replayed.monomials.index(ONE)

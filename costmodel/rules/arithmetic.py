@@ -9,42 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from costmodel.algebra.polynomial import Polynomial
-from costmodel.rules.call import Call, Extent, product
+from costmodel.rules.aten import plain
+from costmodel.rules.call import Call, Cost, Extent, product
 from costmodel.rules.elementwise import MOVES, PER_ELEMENT, SPECIAL
-
-Cost = dict[str, Extent]
-"""FLOPs by kind: ``matmul``, ``svd``, ``other``."""
-
-_TRANSPOSED, _MASK = 6, 10
+from costmodel.rules.registry import registered
 
 
 def _mm(call: Call) -> Cost:
     """(m, k)(k, n): 2mkn."""
-    (m, k), (_, n) = call.args[0].dims, call.args[1].dims
+    (m, k), (_, n) = call.tensor("self").dims, call.tensor("mat2").dims
     return {"matmul": 2 * m * k * n}
 
 
 def _addmm(call: Call) -> Cost:
     """As mm, and one addition for each output element, with a multiplication for an alpha or beta that needs one."""
-    (m, k), (_, n) = call.args[1].dims, call.args[2].dims
+    (m, k), (_, n) = call.tensor("mat1").dims, call.tensor("mat2").dims
     return {"matmul": 2 * m * k * n, "other": _added(call) * m * n}
 
 
 def _added(call: Call) -> int:
     """FLOPs for each output element of beta * self + alpha * product."""
-    alpha, beta = call.kwargs.get("alpha", 1), call.kwargs.get("beta", 1)
+    alpha, beta = call.arg("alpha"), call.arg("beta")
     return int(beta != 0) + int(beta not in (0, 1)) + int(alpha != 1)
 
 
 def _bmm(call: Call) -> Cost:
     """(b, m, k)(b, k, n): 2bmkn."""
-    (b, m, k), (_, _, n) = call.args[0].dims, call.args[1].dims
+    (b, m, k), (_, _, n) = call.tensor("self").dims, call.tensor("mat2").dims
     return {"matmul": 2 * b * m * k * n}
 
 
 def _baddbmm(call: Call) -> Cost:
     """As bmm, with what addmm adds."""
-    (b, m, k), (_, _, n) = call.args[1].dims, call.args[2].dims
+    (b, m, k), (_, _, n) = call.tensor("batch1").dims, call.tensor("batch2").dims
     return {"matmul": 2 * b * m * k * n, "other": _added(call) * b * m * n}
 
 
@@ -59,10 +56,10 @@ def _convolution(call: Call) -> Cost:
     ``weight`` is (C_out, C_in / groups, kernel), so the product of its trailing dims has the groups divided out. A
     transposed convolution has (C_in, C_out / groups, kernel) and slides over its input.
     """
-    x, weight, bias = call.args[:3]
     out = call.out
-    slid = x if call.args[_TRANSPOSED] else out
-    return {"matmul": 2 * slid.numel * product(weight.dims[1:]), "other": out.numel if bias is not None else 0}
+    slid = call.tensor("input") if call.arg("transposed") else out
+    added = out.numel if call.arg("bias") is not None else 0
+    return {"matmul": 2 * slid.numel * product(call.tensor("weight").dims[1:]), "other": added}
 
 
 def _convolution_backward(call: Call) -> Cost:
@@ -71,11 +68,11 @@ def _convolution_backward(call: Call) -> Cost:
     grad_input = grad * weight needs each multiply-accumulate of the forward pass once, and so does
     grad_weight = input * grad, whatever the groups.
     """
-    grad, x, weight = call.args[:3]
-    mask = call.args[_MASK]
-    slid = x if call.args[7] else grad
-    products = int(mask[0]) + int(mask[1])
-    return {"matmul": products * 2 * slid.numel * product(weight.dims[1:]), "other": grad.numel if mask[2] else 0}
+    grad = call.tensor("grad_output")
+    slid = call.tensor("input") if call.arg("transposed") else grad
+    for_input, for_weight, for_bias = map(int, call.arg("output_mask"))
+    one = 2 * slid.numel * product(call.tensor("weight").dims[1:])
+    return {"matmul": (for_input + for_weight) * one, "other": for_bias * grad.numel}
 
 
 def _attention(call: Call) -> Cost:
@@ -84,7 +81,7 @@ def _attention(call: Call) -> Cost:
     Each score is scaled and goes through a softmax (1 + 5 FLOPs), a mask is added to it (1); each row's log-sum-exp is
     kept for the backward pass (2). Nothing is saved where a causal mask hides scores.
     """
-    (b, h, s, e), (_, _, t, ev) = call.args[0].dims, call.args[2].dims
+    (b, h, s, e), (_, _, t, ev) = call.tensor("query").dims, call.tensor("value").dims
     scores = b * h * s * t
     return {"matmul": 2 * scores * (e + ev), "other": (6 + _masked(call)) * scores + 2 * b * h * s}
 
@@ -95,13 +92,13 @@ def _attention_backward(call: Call) -> Cost:
     For each score 6 FLOPs: scaled, less the row's log-sum-exp, exponential, and of the gradient g of the weights w:
     (g - d) * w, scaled; a mask is added (1). d is the row's sum of output * gradient (2 for each output element).
     """
-    (b, h, s, e), (_, _, t, ev) = call.args[1].dims, call.args[3].dims
+    (b, h, s, e), (_, _, t, ev) = call.tensor("query").dims, call.tensor("value").dims
     scores = b * h * s * t
     return {"matmul": 2 * scores * (3 * e + 2 * ev), "other": (6 + _masked(call)) * scores + 2 * b * h * s * ev}
 
 
 def _masked(call: Call) -> int:
-    return int(call.kwargs.get("attn_mask") is not None)
+    return int(call.arg("attn_mask") is not None)
 
 
 def thin_svd(m: int, n: int) -> int:
@@ -164,8 +161,8 @@ PRODUCTS: dict[str, Callable[[Call], Cost]] = {
 
 def count(call: Call) -> Cost | None:
     """FLOPs of one call by kind; an empty mapping for data movement; ``None`` for an operator without a rule."""
-    name = call.packet.removesuffix("_") if not call.packet.endswith("__") else call.packet
-    rule = PRODUCTS.get(name)
+    name = plain(call.packet)
+    rule = registered("arithmetic", name) or PRODUCTS.get(name)
     if rule:
         return rule(call)
     special = SPECIAL.get(name)
@@ -175,3 +172,8 @@ def count(call: Call) -> Cost | None:
     if cost:
         return {"other": cost.flops * call.out.numel}
     return {} if name in MOVES else None
+
+
+def total(call: Call) -> Extent:
+    """FLOPs of one call, all kinds together; 0 for an operator without a rule."""
+    return sum((count(call) or {}).values())

@@ -109,21 +109,19 @@ PER_ELEMENT: dict[str, ElementCost] = {
 
 
 def _scaled_sum(call: Call) -> Extent:
-    alpha = call.kwargs.get("alpha", call.args[2] if len(call.args) > 2 else 1)
-    return (1 if alpha == 1 else 2) * call.out.numel
+    return (1 if call.arg("alpha") == 1 else 2) * call.out.numel
 
 
 def _clamp(call: Call) -> Extent:
-    bounds = [*call.args[1:3], call.kwargs.get("min"), call.kwargs.get("max")]
-    return sum(bound is not None for bound in bounds) * call.out.numel
+    return sum(call.arg(bound) is not None for bound in ("min", "max")) * call.out.numel
 
 
 def _gelu(call: Call) -> Extent:
-    return (9 if call.kwargs.get("approximate") == "tanh" else 5) * call.out.numel
+    return (9 if call.arg("approximate") == "tanh" else 5) * call.out.numel
 
 
 def _gelu_backward(call: Call) -> Extent:
-    return (18 if call.kwargs.get("approximate") == "tanh" else 11) * call.out.numel
+    return (18 if call.arg("approximate") == "tanh" else 11) * call.out.numel
 
 
 _BY_ARGUMENT: dict[str, tuple[Callable[[Call], Extent], str]] = {

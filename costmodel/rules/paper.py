@@ -8,36 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from costmodel.rules.call import Call, Extent, Tensor, dims, product
-
-_GROUPS, _MASK = 9, 10
+from costmodel.rules.call import Call, Extent, Tensor, product
+from costmodel.rules.registry import registered
 
 
 def mm(call: Call) -> Extent:
     """(m, k)(k, n): 2mkn - mn."""
-    (m, k), (_, n) = dims(call.args[0]), dims(call.args[1])
+    (m, k), (_, n) = call.tensor("self").dims, call.tensor("mat2").dims
     return 2 * m * k * n - m * n
 
 
 def addmm(call: Call) -> Extent:
     """As mm, plus (length of the bias) * k."""
-    bias, a, b = call.args[:3]
-    (m, k), (_, n) = dims(a), dims(b)
-    return 2 * m * k * n - m * n + dims(bias)[0] * k
+    (m, k), (_, n) = call.tensor("mat1").dims, call.tensor("mat2").dims
+    return 2 * m * k * n - m * n + call.tensor("self").dims[0] * k
 
 
 def bmm(call: Call) -> Extent:
     """(b, m, k)(b, k, n): 2bmkn."""
-    (b, m, k), (_, _, n) = dims(call.args[0]), dims(call.args[1])
+    (b, m, k), (_, _, n) = call.tensor("self").dims, call.tensor("mat2").dims
     return 2 * b * m * k * n
 
 
 def convolution(call: Call) -> Extent:
     """2 (macs + elements of the output if there is a bias)."""
-    x, weight, bias = call.args[:3]
-    out = call.out
-    macs: Extent = out.numel * (x.dims[1] // call.args[_GROUPS - 1]) * product(weight.dims[2:])
-    return 2 * (macs + (out.numel if bias is not None else 0))
+    channels, out = call.tensor("input").dims[1], call.out
+    macs: Extent = out.numel * (channels // call.arg("groups")) * product(call.tensor("weight").dims[2:])
+    return 2 * (macs + (out.numel if call.arg("bias") is not None else 0))
 
 
 def convolution_backward(call: Call) -> Extent:
@@ -46,14 +43,14 @@ def convolution_backward(call: Call) -> Extent:
     Weight gradient: 2 (macs * groups + C_in * (C_in / groups) * kernel area). The factor ``groups`` is the overcount
     behind the published 20:1 ratio.
     """
-    grad, x, weight = call.args[:3]
-    groups, mask = call.args[_GROUPS], call.args[_MASK]
-    area = product(weight.dims[2:])
-    macs = grad.numel * (x.dims[1] // groups) * area
+    x, groups = call.tensor("input"), call.arg("groups")
+    area = product(call.tensor("weight").dims[2:])
+    macs = call.tensor("grad_output").numel * (x.dims[1] // groups) * area
+    for_input, for_weight, _ = call.arg("output_mask")
     flops: Extent = 0
-    if mask[0]:
+    if for_input:
         flops = flops + 2 * (macs + x.numel)
-    if mask[1]:
+    if for_weight:
         flops = flops + 2 * (macs * groups + x.dims[1] * (x.dims[1] // groups) * area)
     return flops
 
@@ -75,18 +72,18 @@ def _requires_grad(value: object) -> bool:
 def native_batch_norm(call: Call) -> Extent:
     """6n + 2c, + n for the weight and + n for the bias where it requires grad."""
     x = call.first
-    trained = sum(_requires_grad(value) for value in call.args[1:3])
+    trained = sum(_requires_grad(call.arg(name)) for name in ("weight", "bias"))
     return (6 + trained) * x.numel + 2 * x.dims[1]
 
 
 def native_batch_norm_backward(call: Call) -> Extent:
-    """4n + c, + n + c where argument 2 requires grad, + 2n where argument 3 does."""
+    """4n + c, + n + c where the weight requires grad, + 2n where the running mean does, which it never does."""
     x = call.first
     n, c = x.numel, x.dims[1]
     flops = 4 * n + c
-    if _requires_grad(call.args[2]):
+    if _requires_grad(call.arg("weight")):
         flops = flops + n + c
-    if _requires_grad(call.args[3]):
+    if _requires_grad(call.arg("running_mean")):
         flops = flops + 2 * n
     return flops
 
@@ -108,5 +105,7 @@ RULES: dict[str, Callable[[Call], Extent]] = {
 
 def count(call: Call) -> Extent:
     """FLOPs of one call under the ``paper`` convention."""
+    if own := registered("paper", call.packet):
+        return sum(own(call).values())
     rule = RULES.get(call.packet)
     return rule(call) if rule else 0

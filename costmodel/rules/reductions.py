@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from costmodel.rules.call import Call, Extent, Tensor, product
 
@@ -19,15 +18,6 @@ def _reduction(per_input: int, per_output: int) -> Rule:
     return lambda call: per_input * call.first.numel + per_output * call.out.numel
 
 
-def _argument(call: Call, index: int, default: Any) -> Any:
-    """Return a positional argument; torch leaves out trailing ones that are at their default."""
-    return call.args[index] if len(call.args) > index else default
-
-
-def _numel(x: Tensor) -> Extent:
-    return x.numel
-
-
 def _rows(x: Tensor, dim: int) -> Extent:
     """Count the rows of a tensor along one of its dims."""
     kept = list(x.dims)
@@ -37,67 +27,53 @@ def _rows(x: Tensor, dim: int) -> Extent:
 
 
 def _log_softmax(call: Call) -> Extent:
-    return 5 * call.first.numel + 2 * _rows(call.first, call.args[1])
+    return 5 * call.first.numel + 2 * _rows(call.first, call.arg("dim"))
 
 
 def _batch_norm(call: Call) -> Extent:
-    training = call.args[5]
     n, c = call.first.numel, call.first.dims[1]
-    return 8 * n + 12 * c if training else 4 * n + 3 * c
+    return 8 * n + 12 * c if call.arg("training") else 4 * n + 3 * c
 
 
 def _batch_norm_backward(call: Call) -> Extent:
     n, c = call.first.numel, call.first.dims[1]
-    mask = call.args[9]
+    for_input, *_ = call.arg("output_mask")
     # x_hat and the two sums are needed for the input gradient too, so the mask changes only the last part.
-    return (5 + (4 if mask[0] else 0)) * n + (4 * c if mask[0] else 0)
+    return 9 * n + 4 * c if for_input else 5 * n
 
 
-def _row_norm(weight_at: int) -> Rule:
+def _row_norm(call: Call) -> Extent:
     """Layer and group norm, whose second result has one mean for each row or group."""
-
-    def rule(call: Call) -> Extent:
-        affine = sum(parameter is not None for parameter in call.args[weight_at : weight_at + 2])
-        _, mean, _ = call.outputs
-        assert mean is not None, "the statistics are always returned"
-        return (6 + affine) * call.first.numel + 5 * mean.numel
-
-    return rule
+    affine = sum(call.arg(parameter) is not None for parameter in ("weight", "bias"))
+    _, mean, _ = call.outputs
+    assert mean is not None, "the statistics are always returned"
+    return (6 + affine) * call.first.numel + 5 * mean.numel
 
 
-def _row_norm_backward(mean_at: int) -> Rule:
-    """Their backward, which takes mean, deviation and weight from ``mean_at`` on, and last the mask."""
-
-    def rule(call: Call) -> Extent:
-        n, rows = call.first.numel, _numel(call.args[mean_at])
-        weight = call.args[mean_at + 2]
-        for_input, for_weight, for_bias = map(int, call.args[-1])
-        per_element = 2 * (for_input | for_weight) + 2 * for_weight + for_bias
-        if for_input:
-            per_element += 7 + (weight is not None)
-        return per_element * n + (2 * rows if for_input else 0)
-
-    return rule
+def _row_norm_backward(call: Call) -> Extent:
+    for_input, for_weight, for_bias = map(int, call.arg("output_mask"))
+    per_element = 2 * (for_input | for_weight) + 2 * for_weight + for_bias
+    if for_input:
+        per_element += 7 + (call.arg("weight") is not None)
+    return per_element * call.first.numel + (2 * call.tensor("mean").numel if for_input else 0)
 
 
 def _weight_norm(call: Call) -> Extent:
-    v, g = map(_numel, call.args[:2])
-    return 3 * v + 2 * g
+    return 3 * call.tensor("v").numel + 2 * call.tensor("g").numel
 
 
 def _weight_norm_backward(call: Call) -> Extent:
-    v, g = map(_numel, call.args[1:3])
-    return 5 * v + 4 * g
+    return 5 * call.tensor("saved_v").numel + 4 * call.tensor("saved_g").numel
 
 
 def _window(dims: int, per_window: int) -> Rule:
-    """Pooling of (x, kernel, ...): each element of each window, and ``per_window`` more."""
-    return lambda call: call.out.numel * (_size(call.args[1], dims) + per_window)
+    """Pooling: each element of each window, and ``per_window`` more."""
+    return lambda call: call.out.numel * (_size(call.arg("kernel_size"), dims) + per_window)
 
 
 def _window_backward(dims: int, per_window: int) -> Rule:
-    """Its backward of (gradient, x, kernel, ...), which adds a share of the gradient to each element of each window."""
-    return lambda call: call.first.numel * (_size(call.args[2], dims) + per_window)
+    """Its backward, which adds a share of the gradient to each element of each window."""
+    return lambda call: call.first.numel * (_size(call.arg("kernel_size"), dims) + per_window)
 
 
 def _size(kernel: tuple[int, ...], dims: int) -> Extent:
@@ -105,51 +81,49 @@ def _size(kernel: tuple[int, ...], dims: int) -> Extent:
 
 
 def _adaptive_average_backward(call: Call) -> Extent:
-    grad, x = map(_numel, call.args[:2])
-    return grad + x
+    return call.tensor("grad_output").numel + call.tensor("self").numel
 
 
 def _index_put(call: Call) -> Extent:
-    return _numel(call.args[2]) if _argument(call, 3, False) else 0
+    return call.tensor("values").numel if call.arg("accumulate") else 0
 
 
 def _index_add(call: Call) -> Extent:
-    return (1 if call.kwargs.get("alpha", 1) == 1 else 2) * _numel(call.args[3])
+    return (1 if call.arg("alpha") == 1 else 2) * call.tensor("source").numel
 
 
-def _scatter_add(call: Call) -> Extent:
-    return _numel(call.args[2])
+def _scatter(call: Call) -> Extent:
+    return call.tensor("index").numel
 
 
 _MEAN, _SUM = 1, 2
 """torch's numbers for how a loss is reduced."""
 
 
-def _loss(per_element: int, per_weight: tuple[int, ...] = ()) -> Rule:
-    """A loss of (input, target, weights..., reduction), each weight that is given at a cost of its own."""
+def _loss(per_element: int, **per_weight: int) -> Rule:
+    """A loss of an input and a target, each weight that is given at a cost of its own."""
 
     def rule(call: Call) -> Extent:
-        weights = zip(per_weight, call.args[2:], strict=False)
-        flops = per_element + sum(cost for cost, weight in weights if isinstance(weight, Tensor))
-        reduction = _argument(call, 2 + len(per_weight), _MEAN)
+        flops = per_element + sum(cost for weight, cost in per_weight.items() if call.arg(weight) is not None)
+        reduction = call.arg("reduction")
         return (flops + (reduction in (_MEAN, _SUM))) * call.first.numel + int(reduction == _MEAN)
 
     return rule
 
 
 def _binary_cross_entropy_backward(call: Call) -> Extent:
-    return (6 + isinstance(_argument(call, 3, None), Tensor)) * call.out.numel
+    return (6 + (call.arg("weight") is not None)) * call.out.numel
 
 
 def _nll(call: Call) -> Extent:
-    _, target, weight, reduction = call.args[:4]
-    weighted = 0 if weight is None else 1 + (reduction == _MEAN)
-    return (1 + (reduction in (_MEAN, _SUM)) + weighted) * _numel(target) + int(reduction == _MEAN)
+    reduction = call.arg("reduction")
+    weighted = 0 if call.arg("weight") is None else 1 + (reduction == _MEAN)
+    return (1 + (reduction in (_MEAN, _SUM)) + weighted) * call.tensor("target").numel + int(reduction == _MEAN)
 
 
 def _nll_backward(call: Call) -> Extent:
-    _, _, target, weight, reduction = call.args[:5]
-    return (1 + int(reduction == _MEAN) + (weight is not None)) * _numel(target)
+    each = 1 + int(call.arg("reduction") == _MEAN) + (call.arg("weight") is not None)
+    return each * call.tensor("target").numel
 
 
 Row = tuple[Rule, str]
@@ -224,10 +198,10 @@ REDUCTIONS: dict[str, Row] = {
             "where the input gradient is wanted 4 more per element and 4 per channel"
         ),
     ),
-    "native_layer_norm": (_row_norm(2), _NORMALISE.format("row")),
-    "native_layer_norm_backward": (_row_norm_backward(3), _NORMALISE_BACKWARD.format("row")),
-    "native_group_norm": (_row_norm(1), _NORMALISE.format("group")),
-    "native_group_norm_backward": (_row_norm_backward(2), _NORMALISE_BACKWARD.format("group")),
+    "native_layer_norm": (_row_norm, _NORMALISE.format("row")),
+    "native_layer_norm_backward": (_row_norm_backward, _NORMALISE_BACKWARD.format("row")),
+    "native_group_norm": (_row_norm, _NORMALISE.format("group")),
+    "native_group_norm_backward": (_row_norm_backward, _NORMALISE_BACKWARD.format("group")),
     "_weight_norm_interface": (
         _weight_norm,
         "per weight: square, addition, times the scale; per norm a square root and a division",
@@ -285,14 +259,14 @@ REDUCTIONS: dict[str, Row] = {
         *("index_put", "_index_put_impl", "_unsafe_index_put"),
     ),
     "index_add": (_index_add, "per added element: one addition, and one multiplication where alpha is not 1"),
-    "scatter_add": (_scatter_add, "one addition per index"),
-    "scatter_reduce": (_scatter_add, "one addition, multiplication or comparison per index"),
+    "scatter_add": (_scatter, "one addition per index"),
+    "scatter_reduce": (_scatter, "one addition, multiplication or comparison per index"),
     # losses
     "mse_loss": (_loss(2), f"per element: difference, square; {_REDUCED}"),
     "huber_loss": (_loss(5), f"per element: difference, absolute value, comparison, d*d/2; {_REDUCED}"),
     "smooth_l1_loss": (_loss(6), f"per element: difference, absolute value, comparison, d*d/2/beta; {_REDUCED}"),
     "binary_cross_entropy": (
-        _loss(9, per_weight=(1,)),
+        _loss(9, weight=1),
         (
             "per element: 1 - x, two logarithms, each compared with -100, (t - 1)*, t*, difference, a weight's "
             f"product; {_REDUCED}"
@@ -303,7 +277,7 @@ REDUCTIONS: dict[str, Row] = {
         "per element: x - t, 1 - x, times x, comparison with eps, division, times the gradient, a weight's product",
     ),
     "binary_cross_entropy_with_logits": (
-        _loss(10, per_weight=(1, 4)),
+        _loss(10, weight=1, pos_weight=4),
         (
             "per element: `log_sigmoid_forward` (7), 1 - t, times x, difference, a weight's product, for a positive "
             f"weight w times 1 + (w - 1)*t; {_REDUCED}"

@@ -13,6 +13,7 @@ import torch
 from torch.utils.flop_counter import flop_registry
 
 from costmodel.rules.call import Call, Extent, Tensor
+from costmodel.rules.registry import registered
 
 
 class _Shaped:
@@ -24,7 +25,10 @@ class _Shaped:
 
 def count(call: Call) -> Extent:
     """FLOPs of one call as torch's flop counter counts it; 0 for an operator that it does not know."""
-    packet = getattr(torch.ops.aten, call.packet, None)
+    if own := registered("torch", call.packet):
+        return sum(own(call).values())
+    namespace, _, operator = call.packet.rpartition("::")
+    packet = getattr(getattr(torch.ops, namespace or "aten"), operator, None)
     formula = flop_registry.get(packet)
     if formula is None:
         return 0

@@ -11,14 +11,15 @@ from costmodel.algebra.formula import INPUT, PEAK, CostFormula, Derivation, Expr
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Strided
 from costmodel.cell.setup import Setup
-from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES, SIDES, Band, Point
+from costmodel.contract import AXES, GROUPS, KINDS, PHASES, SIDES, Band, Point
 from costmodel.errors import InputError, LiftError
-from costmodel.rules import arithmetic, paper, torch_counter
+from costmodel.rules import arithmetic
+from costmodel.rules.counters import COUNTERS
 from costmodel.tracing.lift import LiftedStep, lift
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.pointwise import add_up
 from costmodel.tracing.record import StepRecord
-from costmodel.tracing.replay import MemoryEvent, replay
+from costmodel.tracing.replay import replay
 from costmodel.tracing.step import collector_off, record_step
 
 GENERIC = Point(N=211, H=4193, W=5345, r=10007, S=113)
@@ -160,25 +161,24 @@ def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivat
     unknown: Counter[str] = Counter()
     for phase in PHASES:
         kinds: dict[str, list[int | Polynomial]] = {kind: [] for kind in KINDS}
-        counted: dict[str, list[int | Polynomial]] = {"torch": [], "paper": []}
+        counted: dict[str, list[int | Polynomial]] = {convention: [] for convention in COUNTERS}
         for call, times in step.calls[phase]:
             cost = arithmetic.count(call)
             if cost is None:
                 unknown[call.packet] += times
             for kind, flops in (cost or {}).items():
                 kinds[kind].append(times * flops)
-            counted["torch"].append(times * torch_counter.count(call))
-            counted["paper"].append(times * paper.count(call))
-        parts = {kind: Polynomial.total(values) for kind, values in kinds.items()}
-        totals = {"arithmetic": Polynomial.total(parts.values())}
-        totals |= {convention: Polynomial.total(values) for convention, values in counted.items()}
-        quantities |= {flops_key(convention, phase): (totals[convention],) for convention in CONVENTIONS}
-        quantities |= {kind_key(kind, phase): (parts[kind],) for kind in KINDS}
+            for convention, count in COUNTERS.items():
+                counted[convention].append(times * count(call))
+        quantities |= {flops_key(name, phase): (Polynomial.total(values),) for name, values in counted.items()}
+        quantities |= {kind_key(kind, phase): (Polynomial.total(values),) for kind, values in kinds.items()}
     quantities |= _memory(step, domain)
     quantities[INPUT] = (step.input_bytes,)
-    grouped = sum(times for call, times in step.calls["forward"] if call.packet == "convolution" and call.args[8] > 1)
+    grouped = sum(
+        times for call, times in step.calls["forward"] if call.packet == "convolution" and call.arg("groups") > 1
+    )
     gradients = any(
-        call.packet == "convolution_backward" and call.args[9] > 1 and call.args[10][1]
+        call.packet == "convolution_backward" and call.arg("groups") > 1 and call.arg("output_mask")[1]
         for call, _ in step.calls["backward"]
     )
     formula = CostFormula.build(quantities, step.sizes.values(), domain)
@@ -188,7 +188,7 @@ def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivat
 def _memory(step: LiftedStep, domain: Domain) -> dict[str, Expression]:
     from costmodel.algebra.dominance import Certificate, to_polynomial
 
-    timeline = replay((MemoryEvent(e.storage, e.group, nbytes) for e, nbytes in step.events), step.samples)
+    timeline = replay(step.events, step.samples)
     certificate = Certificate(domain, step.sizes, timeline.monomials)
     instants = {memory_key(group): timeline.groups[group] for group in GROUPS} | {PEAK: timeline.total()}
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from costmodel.cell.request import Request
 from costmodel.cell.setup import Setup
 from costmodel.contract import SIDES, Point
 from costmodel.errors import CostModelError, LiftError, TraceError
+from costmodel.rules import registry
 from costmodel.sources import atlas
 from costmodel.sources.versions import MISSING, installed
 
@@ -26,11 +27,13 @@ class Source:
 
     Attributes:
         setup: the cell.
-        cached: whether formulas that others derived may answer: those shipped, and those on disk.
+        cached: whether formulas that others derived may answer: those shipped, and those on disk. They never do while
+            a rule of the caller's is registered.
     """
 
     setup: Setup
     cached: bool = True
+    _by_rules: dict[int, list[Derivation]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -69,15 +72,23 @@ class Source:
         yield from self.shipped
         yield from self._derived
 
-    @cached_property
+    @property
     def shipped(self) -> tuple[Derivation, ...]:
         """The formulas that ship for this cell."""
-        return atlas.shipped(self.setup) if self.cached else ()
+        return self._shipped if self.cached and not registry.any_registered() else ()
 
     @cached_property
+    def _shipped(self) -> tuple[Derivation, ...]:
+        return atlas.shipped(self.setup)
+
+    @property
     def _derived(self) -> list[Derivation]:
-        disk = self._disk()
-        return disk.load() if disk else []
+        """What was derived under the rules that are registered now."""
+        rules = registry.state()
+        if rules not in self._by_rules:
+            disk = self._disk()
+            self._by_rules[rules] = disk.load() if disk else []
+        return self._by_rules[rules]
 
     def _derive(self, asked: Request, tracer: Tracer | None) -> Derivation:
         """Derive for the widest region that works, holding ever more of what was asked for.
@@ -128,11 +139,11 @@ class Source:
         return {axis: side for axis, side in asked.numbers.items() if axis in SIDES}
 
     def _holds(self, formula: CostFormula, asked: Request) -> bool:
-        """Check a formula of the caller's own module against a fresh trace; named models are checked by the tests.
+        """Check a formula of the caller's own module or rules against a fresh trace; the others the tests check.
 
         Python code that branches on a size leaves no sign in a trace at another size.
         """
-        if self.setup.tested:
+        if self.setup.tested and not registry.any_registered():
             return True
         from costmodel.sources.derive import holds
 
@@ -149,7 +160,9 @@ class Source:
         from costmodel.sources.cache import FormulaCache
 
         identity = self.setup.identity
-        return FormulaCache(identity | {"versions": self.versions}) if self.cached and identity else None
+        if identity is None or not self.cached or registry.any_registered():
+            return None
+        return FormulaCache(identity | {"versions": self.versions})
 
 
 def covers(formula: CostFormula, asked: Request) -> bool:

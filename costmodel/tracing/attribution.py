@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from costmodel.tracing.record import BIRTH, DEATH, OpCall, StepRecord, StorageEvent, tensors
+from costmodel.tracing.live import Held, follow, memory_event
+from costmodel.tracing.record import OpCall, StepRecord, tensors
 
 
 class Live(NamedTuple):
@@ -114,22 +116,15 @@ def alive(record: StepRecord, index: int) -> tuple[Live, ...]:
         record: both steps.
         index: of the call whose end is the instant.
     """
-    live: dict[int, Live] = {}
-    for maker, event in _events(record, index):
-        before = live.pop(event.storage, None)
-        if event.kind == BIRTH:
-            live[event.storage] = Live(event.storage, event.nbytes, event.group, maker)
-        elif event.kind != DEATH and before is not None:
-            live[event.storage] = before._replace(group=event.group)
-    return tuple(live.values())
+    samples = [call.events for call in record.calls]
+    live: dict[int, Held[int]] = {}
+    for before, after in follow(map(memory_event, record.events[: samples[index]])):
+        if before:
+            del live[before.storage]
+        if after:
+            live[after.storage] = after
 
+    def maker(event: int) -> int | None:
+        return bisect_right(samples, event) if event >= len(record.setup) else None
 
-def _events(record: StepRecord, index: int) -> Iterator[tuple[int | None, StorageEvent]]:
-    """Yield the storage events up to an instant, each with the call that it came with."""
-    done = len(record.setup)
-    for event in record.events[:done]:
-        yield None, event
-    for maker, call in enumerate(record.calls[: index + 1]):
-        for event in record.events[done : call.events]:
-            yield maker, event
-        done = call.events
+    return tuple(Live(held.storage, held.nbytes, held.group, maker(held.made)) for held in live.values())

@@ -9,6 +9,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.utils._pytree import tree_leaves
 
+from costmodel.rules.aten import argument
+
 _READ_VALUE = "aten._local_scalar_dense.default"
 
 
@@ -71,7 +73,7 @@ def as_on_cpu(name: str, args: tuple[Any, ...], result: Any) -> Any:
 
 def _statistics_dtype(args: tuple[Any, ...]) -> torch.dtype:
     """The saved mean and deviation have the type of the weight, in bfloat16 with float32 weights too."""
-    x, weight = args[:2]
+    x, weight = (argument("native_batch_norm", name, args, {}) for name in ("input", "weight"))
     dtype: torch.dtype = x.dtype if weight is None else weight.dtype
     return dtype
 

@@ -84,29 +84,18 @@ def _slide(reader: Reader, a: OpCall, b: OpCall, where: str, windows: list[dict[
         reader.make((x.shape[axis], y.shape[axis]), made, lambda extent, w=window: extent.window(**w), where)  # type: ignore[misc]  # bound at once
 
 
-def _filled(call: OpCall, defaults: tuple[Any, ...]) -> tuple[Any, ...]:
-    return call.args + defaults[len(call.args) :]
-
-
 def _each(values: Any, axis: int) -> int:
     """Pick an axis' value where one may stand for all."""
     return int(values[axis] if len(values) > 1 else values[0])
 
 
 def _convolution(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
-    _, weight, _, stride, padding, dilation, transposed = a.args[:7]
-    kernel = weight.shape[2:]
-    if transposed:
+    if a.arg("transposed"):
         _transposed(reader, a, b, where)
         return
     windows = [
-        {
-            "kernel": size,
-            "stride": _each(stride, axis),
-            "padding": _each(padding, axis),
-            "dilation": _each(dilation, axis),
-        }
-        for axis, size in enumerate(kernel)
+        {"kernel": size, **{name: _each(a.arg(name), axis) for name in ("stride", "padding", "dilation")}}
+        for axis, size in enumerate(a.arg("weight").shape[2:])
     ]
     _slide(reader, a, b, where, windows)
 
@@ -114,38 +103,33 @@ def _convolution(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
 def _transposed(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
     """(h - 1)*stride - 2*padding + dilation*(kernel - 1) + output_padding + 1, as ``torch.nn.ConvTranspose2d``."""
     (x, out), (y, other) = _spatial(a), _spatial(b)
-    _, weight, _, strides, padding, dilation, _, extra = a.args[:8]
-    for axis, kernel in enumerate(weight.shape[2:]):
-        dim, stride = axis - len(weight.shape) + 2, _each(strides, axis)
-        added = _each(dilation, axis) * (kernel - 1) + 1 - stride - 2 * _each(padding, axis) + _each(extra, axis)
+    windows = a.arg("weight").shape[2:]
+    for axis, kernel in enumerate(windows):
+        dim = axis - len(windows)
+        names = ("stride", "padding", "dilation", "output_padding")
+        stride, padding, dilation, extra = (_each(a.arg(name), axis) for name in names)
+        added = dilation * (kernel - 1) + 1 - stride - 2 * padding + extra
         made = out.shape[dim], other.shape[dim]
         reader.make((x.shape[dim], y.shape[dim]), made, lambda e, t=stride, n=added: _times(e, t).plus(n), where)  # type: ignore[misc]  # bound at once
 
 
 def _max_pool(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
-    _, kernel, stride, padding, dilation, ceil_mode = _filled(a, (None, None, (), (0,), (1,), False))
-    windows = [
-        {
-            "kernel": _each(kernel, axis),
-            "stride": _each(stride or kernel, axis),
-            "padding": _each(padding, axis),
-            "dilation": _each(dilation, axis),
-            "ceil_mode": ceil_mode,
-        }
-        for axis in range(_spatial_dims(a))
-    ]
-    _slide(reader, a, b, where, windows)
+    _pool(reader, a, b, where, a.arg("dilation"))
 
 
 def _avg_pool(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
-    _, kernel, stride, padding, ceil_mode, *_ = _filled(a, (None, None, (), (0,), False))
+    _pool(reader, a, b, where, (1,))
+
+
+def _pool(reader: Reader, a: OpCall, b: OpCall, where: str, dilation: tuple[int, ...]) -> None:
+    kernel = a.arg("kernel_size")
     windows = [
         {
             "kernel": _each(kernel, axis),
-            "stride": _each(stride or kernel, axis),
-            "padding": _each(padding, axis),
-            "dilation": 1,
-            "ceil_mode": ceil_mode,
+            "stride": _each(a.arg("stride") or kernel, axis),
+            "padding": _each(a.arg("padding"), axis),
+            "dilation": _each(dilation, axis),
+            "ceil_mode": a.arg("ceil_mode"),
         }
         for axis in range(_spatial_dims(a))
     ]
@@ -159,7 +143,7 @@ def _spatial_dims(call: OpCall) -> int:
 def _pad(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
     """Padding by a number; an amount that is the same at both points is taken for one."""
     (x, out), (y, other) = _spatial(a), _spatial(b)
-    for axis in range(1, len(a.args[1]) // 2 + 1):
+    for axis in range(1, len(a.arg("pad")) // 2 + 1):
         source, made = (x.shape[-axis], y.shape[-axis]), (out.shape[-axis], other.shape[-axis])
         reader.make(source, made, lambda extent, n=made[0] - source[0]: extent.plus(n), where)  # type: ignore[misc]  # bound at once
         reader.guessed |= source[0] != source[1]
@@ -172,7 +156,7 @@ def _times(extent: Affine, factor: int) -> Affine:
 def _slice(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
     """``x[start:end:step]``: a shift and a stride where counted from the ends; else taken for what it looks like."""
     (x, out), (y, other) = _spatial(a), _spatial(b)
-    dim, step = _filled(a, (None, 0, None, None, 1))[1], _filled(a, (None, 0, None, None, 1))[4]
+    dim, step = a.arg("dim"), a.arg("step")
     source, made = (x.shape[dim], y.shape[dim]), (out.shape[dim], other.shape[dim])
     if source[0] == source[1] and made[0] != made[1]:
         reader.cut(source[0], made)
@@ -188,8 +172,7 @@ def _slice(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:
 
 def _bounds(call: OpCall, size: int) -> tuple[int, int]:
     """Return start and end of a slice, both counted from the start."""
-    _, _, start, end, _ = _filled(call, (None, 0, None, None, 1))
-    return slice(start, end).indices(size)[:2]
+    return slice(call.arg("start"), call.arg("end")).indices(size)[:2]
 
 
 def _cat(reader: Reader, a: OpCall, b: OpCall, where: str) -> None:

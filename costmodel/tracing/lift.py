@@ -15,9 +15,11 @@ from typing import Any
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Size
 from costmodel.cell.inputs import Lattice
+from costmodel.contract import PHASES, phase_of
 from costmodel.errors import LiftError
 from costmodel.rules.call import Call
 from costmodel.tracing.extents import learn
+from costmodel.tracing.live import MemoryEvent
 from costmodel.tracing.reader import Reader
 from costmodel.tracing.record import BIRTH, DEATH, OpCall, StepRecord, StorageEvent, TensorRef, tensors
 
@@ -42,7 +44,7 @@ class LiftedStep:
     """
 
     calls: dict[str, list[tuple[Call, int]]]
-    events: list[tuple[StorageEvent, Polynomial | None]]
+    events: list[MemoryEvent[Polynomial]]
     samples: list[int]
     sizes: dict[str, Size]
     input_bytes: Polynomial
@@ -65,7 +67,8 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
     (kept, views), (others, other_views) = _kept(generic), _kept(corner)
     _require_same_structure(generic, corner, kept, others)
     reader = Reader(generic, corner, lattice)
-    counters: dict[str, Counter[Any]] = {}
+    counters: dict[str, Counter[Any]] = {phase: Counter() for phase in PHASES}
+    repeated: dict[str, Counter[Any]] = {"forward": Counter(), "backward": Counter()}
     made: dict[Any, Call] = {}
     first_views: dict[int, tuple[TensorRef, TensorRef]] = {}
     for left, right in zip(generic.setup, corner.setup, strict=True):
@@ -81,19 +84,18 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
         key = (a.name, _cost_key(a.args), _cost_key(b.args), _cost_key(tuple(sorted(a.kwargs.items()))))
         if key not in made:
             made[key] = reader.call(a, b)
-        counters.setdefault(_phase(a), Counter())[key] += 1
-    if counters["forward 0"] != counters["forward 1"] or counters["backward 0"] != counters["backward 1"]:
+        phase = phase_of(a.step, a.phase)
+        (counters[phase] if phase else repeated[a.phase])[key] += 1
+    if any(counters[phase] != again for phase, again in repeated.items()):
         raise LiftError("the second step runs other operators than the first one" + _first_change(kept))
-    phases = {
-        "forward": "forward 0",
-        "backward": "backward 0",
-        "optimizer_first": "optimizer 0",
-        "optimizer": "optimizer 1",
-    }
     return LiftedStep(
-        calls={name: [(made[key], times) for key, times in counters[at].items()] for name, at in phases.items()},
+        calls={phase: [(made[key], times) for key, times in counted.items()] for phase, counted in counters.items()},
         events=[
-            (left, reader.nbytes(left, right, first_views[left.storage]) if left.kind == BIRTH else None)
+            MemoryEvent(
+                left.storage,
+                left.group,
+                reader.nbytes(left, right, first_views[left.storage]) if left.kind == BIRTH else None,
+            )
             for left, right in zip(generic.events, corner.events, strict=True)
         ],
         samples=[call.events for call in kept],
@@ -129,10 +131,6 @@ def _first_change(calls: list[OpCall]) -> str:
         if first.name != second.name:
             return f": {first.name} in '{first.module}', then {second.name}"
     return ""
-
-
-def _phase(call: OpCall) -> str:
-    return f"{call.phase} {call.step}"
 
 
 def _cost_key(value: Any) -> Any:

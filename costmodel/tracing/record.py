@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from costmodel.rules.aten import argument
+from costmodel.rules.call import Call, Tensor
+
 BIRTH, DEATH, REGROUP = "birth", "death", "regroup"
 
 
@@ -60,8 +63,27 @@ class OpCall:
 
     @property
     def packet(self) -> str:
-        """The operator without namespace and overload: ``convolution``."""
-        return self.name.split(".")[1]
+        """The operator without overload: ``convolution``; with its namespace, ``mylib::op``, where that is not ATen."""
+        namespace, packet, *_ = self.name.split(".")
+        return packet if namespace == "aten" else f"{namespace}::{packet}"
+
+    def arg(self, name: str) -> Any:
+        """Return an argument by its name in the operator's schema, or its default where the call leaves it out."""
+        return argument(self.packet, name, self.args, self.kwargs)
+
+    @property
+    def seen(self) -> Call:
+        """The call as the cost rules see it, with the integers it was traced at."""
+        kwargs = {name: _shown(value) for name, value in self.kwargs.items()}
+        return Call(self.packet, _shown(self.args), kwargs, _shown(self.outputs))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, TensorRef):
+        return Tensor(value.shape, value.requires_grad)
+    if isinstance(value, tuple):
+        return tuple([_shown(item) for item in value])
+    return value
 
 
 @dataclass(frozen=True, slots=True)

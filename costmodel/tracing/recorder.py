@@ -15,6 +15,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from costmodel.errors import PathDiffersError
+from costmodel.rules.aten import argument
 from costmodel.tracing.cpu import as_on_cpu, has_values, largest_number, value_read
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef
@@ -135,10 +136,8 @@ class Recorder(TorchDispatchMode):
         ref_args = tuple([self._describe(value) for value in args])
         ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()} if kwargs else {}
         module = self._current_module(ref_args)
-        if name == "aten.embedding.default" and (largest := largest_number(args[1])) is not None:
-            if largest >= args[0].shape[0]:
-                raise IndexError(f"number {largest} is looked up in a table of {args[0].shape[0]} rows")
-            self.lookups.append((args[0].shape[0], largest))
+        if name == "aten.embedding.default":
+            self._look_up(*(argument("embedding", given, args, kwargs or {}) for given in ("weight", "indices")))
         result: Any = value_read(name, self.phase)
         if result is None and self._memo.fake and has_values(func, args, kwargs or {}):
             with unset_fake_temporarily():
@@ -152,6 +151,15 @@ class Recorder(TorchDispatchMode):
             outputs = tuple([self._returned(item) if isinstance(item, torch.Tensor) else None for item in result])
         self.calls.append(OpCall(name, self.step, self.phase, module, ref_args, ref_kwargs, outputs, len(self.events)))
         return result
+
+    def _look_up(self, table: torch.Tensor, numbers: torch.Tensor) -> None:
+        largest = largest_number(numbers)
+        if largest is None:
+            return
+        rows = table.shape[0]
+        if largest >= rows:
+            raise IndexError(f"number {largest} is looked up in a table of {rows} rows")
+        self.lookups.append((rows, largest))
 
     def _returned(self, tensor: torch.Tensor) -> TensorRef:
         storage = tensor.untyped_storage()

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from costmodel.algebra.exact import Matrix, width
 from costmodel.algebra.polynomial import Monomial, Polynomial
 from costmodel.contract import GROUPS
-
-
-class MemoryEvent(NamedTuple):
-    """A storage is made (``nbytes`` in ``group``), moved to another group (``nbytes`` None), or freed (group empty)."""
-
-    storage: int
-    group: str
-    nbytes: Polynomial | None
+from costmodel.tracing.live import MemoryEvent, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class Timeline:
         return total
 
 
-def replay(events: Iterable[MemoryEvent], samples: Sequence[int]) -> Timeline:
+def replay(events: Iterable[MemoryEvent[Polynomial]], samples: Sequence[int]) -> Timeline:
     """Follow the storages through the step.
 
     Args:
@@ -56,15 +48,11 @@ def replay(events: Iterable[MemoryEvent], samples: Sequence[int]) -> Timeline:
     column = {monomial: index for index, monomial in enumerate(monomials)}
     integer = width(max(made.values(), default=0))
     deltas: dict[str, Matrix] = {group: np.zeros((len(events) + 1, len(monomials)), dtype=integer) for group in GROUPS}
-    live: dict[int, tuple[str, Polynomial]] = {}
-    for row, event in enumerate(events, start=1):
-        group, nbytes = live.pop(event.storage, ("", Polynomial({})))
-        if group:
-            _add(deltas[group][row], nbytes, column, -1)
-        if event.group:
-            nbytes = nbytes if event.nbytes is None else event.nbytes
-            live[event.storage] = (event.group, nbytes)
-            _add(deltas[event.group][row], nbytes, column, 1)
+    for row, (before, after) in enumerate(follow(events), start=1):
+        if before:
+            _add(deltas[before.group][row], before.nbytes, column, -1)
+        if after:
+            _add(deltas[after.group][row], after.nbytes, column, 1)
     rows = np.asarray(samples)
     return Timeline(tuple(monomials), {group: np.cumsum(delta, axis=0)[rows] for group, delta in deltas.items()})
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from costmodel.rules import arithmetic, paper, torch_counter
-from costmodel.rules.call import Call, Tensor
+from costmodel.rules import arithmetic
+from costmodel.rules.counters import COUNTERS
 from costmodel.tracing.record import OpCall, StepRecord, StorageEvent, TensorRef, tensors
 
 _View = tuple[int, int, tuple[int, ...], tuple[int, ...]]
@@ -43,13 +43,9 @@ class Trace:
         """
         call = node.meta.get("call")
         if call is None:
-            return {"arithmetic": {}, "torch": 0, "paper": 0}
-        seen = as_rule_call(call)
-        return {
-            "arithmetic": arithmetic.count(seen),
-            "torch": torch_counter.count(seen),
-            "paper": paper.count(seen),
-        }
+            return {**dict.fromkeys(COUNTERS, 0), "arithmetic": {}}
+        counted = {convention: count(call.seen) for convention, count in COUNTERS.items()}
+        return {**counted, "arithmetic": arithmetic.count(call.seen)}
 
     def __str__(self) -> str:
         """Write a line for each call: step, phase, module, operator, shapes of the results."""
@@ -58,21 +54,6 @@ class Trace:
             shapes = ", ".join("x".join(map(str, ref.shape)) or "scalar" for ref in tensors(call.outputs))
             lines.append(f"{call.step} {call.phase:9} {call.module:40} {call.name:45} {shapes}")
         return "\n".join(lines)
-
-
-def as_rule_call(call: OpCall) -> Call:
-    """Show a recorded call to the cost rules, with the integers it was traced at."""
-
-    def show(value: Any) -> Any:
-        if isinstance(value, TensorRef):
-            return Tensor(value.shape, value.requires_grad)
-        if isinstance(value, tuple):
-            return tuple([show(item) for item in value])
-        return value
-
-    return Call(
-        call.packet, show(call.args), {name: show(value) for name, value in call.kwargs.items()}, show(call.outputs)
-    )
 
 
 class _Builder:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from costmodel.algebra.polynomial import Polynomial
-from costmodel.tracing.replay import MemoryEvent, replay
+from costmodel.tracing.live import MemoryEvent
+from costmodel.tracing.replay import replay
 
 N = Polynomial.symbol("N")
 

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from costmodel.algebra.polynomial import Polynomial
+from costmodel.contract import CONVENTIONS, PHASES, STEP_PHASES, STEPS, phase_of
 from costmodel.rules import arithmetic, paper
 from costmodel.rules.arithmetic import thin_svd
+from costmodel.rules.aten import SCHEMAS, signature
 from costmodel.rules.call import Call, Tensor
+from costmodel.rules.counters import COUNTERS
 from costmodel.rules.elementwise import MOVES, PER_ELEMENT, SPECIAL, SPECIAL_WHY
 
 
@@ -334,43 +337,61 @@ def test_each_operator_is_one_of_torch() -> None:
     assert not {name for name in names if not hasattr(torch.ops.aten, name)}
 
 
-READ = {
-    "_index_put_impl": {2: "values", 3: "accumulate"},
-    "_linalg_svd": {0: "A"},
-    "_log_softmax": {1: "dim"},
-    "_scaled_dot_product_flash_attention_for_cpu": {0: "query", 2: "value"},
-    "_scaled_dot_product_flash_attention_for_cpu_backward": {1: "query", 3: "value"},
-    "_weight_norm_interface": {0: "v", 1: "g"},
-    "_weight_norm_interface_backward": {1: "saved_v", 2: "saved_g"},
-    "addmm": {1: "mat1", 2: "mat2"},
-    "avg_pool2d": {1: "kernel_size"},
-    "avg_pool3d_backward": {0: "grad_output", 2: "kernel_size"},
-    "baddbmm": {1: "batch1", 2: "batch2"},
-    "binary_cross_entropy": {2: "weight", 3: "reduction"},
-    "binary_cross_entropy_backward": {3: "weight"},
-    "binary_cross_entropy_with_logits": {2: "weight", 3: "pos_weight", 4: "reduction"},
-    "clamp": {1: "min", 2: "max"},
-    "convolution": {1: "weight", 2: "bias", 6: "transposed"},
-    "convolution_backward": {0: "grad_output", 2: "weight", 7: "transposed", 10: "output_mask"},
-    "huber_loss": {2: "reduction"},
-    "index_add": {3: "source"},
-    "index_put": {2: "values", 3: "accumulate"},
-    "max_pool2d_with_indices": {1: "kernel_size"},
-    "native_batch_norm": {5: "training"},
-    "native_batch_norm_backward": {9: "output_mask"},
-    "native_group_norm": {1: "weight", 2: "bias"},
-    "native_group_norm_backward": {2: "mean", 4: "weight", -1: "output_mask"},
-    "native_layer_norm": {2: "weight", 3: "bias"},
-    "native_layer_norm_backward": {3: "mean", 5: "weight", -1: "output_mask"},
-    "nll_loss_forward": {1: "target", 2: "weight", 3: "reduction"},
-    "nll_loss2d_backward": {2: "target", 3: "weight", 4: "reduction"},
-    "scatter_add": {2: "index"},
-    "smooth_l1_loss": {2: "reduction"},
-}
+@pytest.mark.parametrize("operator", SCHEMAS)
+def test_arguments_are_named_as_torch_names_them(operator: str) -> None:
+    """In every overload that takes a tensor first, each argument has that place or keyword, and that default."""
+    packet = getattr(torch.ops.aten, operator, None) or getattr(torch.ops.aten, f"{operator}_")
+    known, compared = signature(SCHEMAS[operator]), 0
+    for overload in packet.overloads():
+        schema = getattr(packet, overload)._schema
+        if str(schema.arguments[0].type) != "Tensor" or any(argument.is_out for argument in schema.arguments):
+            continue
+        given = {argument.name: argument for argument in schema.arguments}
+        places = {name: place for place, name in enumerate(given) if name in known.places}
+        defaults = {name: one.default_value for name, one in given.items() if one.has_default_value()}
+        assert places == known.places
+        assert {name: _plain(value) for name, value in defaults.items()} == known.defaults
+        compared += 1
+    assert compared
 
 
-@pytest.mark.parametrize("packet", READ)
-def test_arguments_are_where_the_rules_read_them(packet: str) -> None:
-    operator = getattr(torch.ops.aten, packet)
-    arguments = getattr(operator, operator.overloads()[0])._schema.arguments
-    assert {index: arguments[index].name for index in READ[packet]} == READ[packet]
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def test_an_argument_is_found_by_its_name() -> None:
+    x = Tensor((2, 3))
+    pool = call("max_pool2d_with_indices", IMAGE, (3, 2), out=(SMALL, SMALL))
+    assert (pool.arg("kernel_size"), pool.arg("stride"), pool.arg("ceil_mode")) == ((3, 2), (), False)
+    assert call("sub_", x, x, 3, out=x).arg("alpha") == call("sub", x, x, alpha=3, out=x).arg("alpha") == 3
+    # of addmm.dtype, the fourth argument is no beta
+    assert call("addmm", x, x, x, "float32", out=x).arg("beta") == 1
+
+
+@pytest.mark.parametrize(
+    ("example", "name", "message"),
+    [
+        (call("mm", X, X, out=X), "weight", "'mm' was given no 'weight': it takes self, mat2"),
+        (call("mm", X, out=X), "mat2", "'mm' was given no 'mat2': it takes self, mat2"),
+        (call("mylib::op", X, out=X), "x", "the arguments of 'mylib::op' are not known by name"),
+    ],
+)
+def test_an_argument_that_is_not_there_is_named(example: Call, name: str, message: str) -> None:
+    with pytest.raises(LookupError) as raised:
+        example.arg(name)
+    assert raised.value.args == (message,)
+
+
+def test_each_convention_has_its_counter() -> None:
+    assert tuple(COUNTERS) == CONVENTIONS
+    counted = {name: count(depthwise_backward(96, 56, (True, True, False))) for name, count in COUNTERS.items()}
+    macs = 96 * 56 * 56 * 9
+    assert counted["arithmetic"] == 4 * macs
+    assert counted["torch"] == 2 * macs + 2 * macs * 96  # torch's overcount of a grouped weight gradient
+    assert counted["paper"] == 2 * (macs + 96 * 56 * 56) + 2 * (macs * 96 + 96 * 9)
+
+
+def test_each_phase_is_named_once() -> None:
+    named = {(step, phase): phase_of(step, phase) for step in range(STEPS) for phase in STEP_PHASES}
+    assert [*filter(None, named.values())] == [*PHASES]
+    assert [key for key, phase in named.items() if phase is None] == [(1, "forward"), (1, "backward")]

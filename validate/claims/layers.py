@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 
-from costmodel.contract import CONVENTIONS
-from costmodel.rules import arithmetic, paper, torch_counter
-from costmodel.rules.call import Extent
+from costmodel.rules.call import whole
+from costmodel.rules.counters import COUNTERS
 from validate.claims.quantity import LAYER, Cell
 from validate.host.kernels import PRODUCTS, Layer
 from validate.step.instruments import paper_flops, product_flops
@@ -61,11 +60,5 @@ def predicted(of: Layer) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in PRODUCTS:
         call = of.call(name)
-        counts = (arithmetic.PRODUCTS[call.packet](call)["matmul"], torch_counter.count(call), paper.count(call))
-        found |= {f"flops.{how}.{name}": _whole(flops) for how, flops in zip(CONVENTIONS, counts, strict=True)}
+        found |= {f"flops.{convention}.{name}": whole(count(call)) for convention, count in COUNTERS.items()}
     return found
-
-
-def _whole(flops: Extent) -> int:
-    assert isinstance(flops, int), "numbers in, numbers out"
-    return flops

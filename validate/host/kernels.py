@@ -15,8 +15,9 @@ from time import perf_counter
 import torch
 
 from costmodel.api import trace
-from costmodel.rules import arithmetic, paper, torch_counter
-from costmodel.rules.call import Call, Tensor
+from costmodel.rules import arithmetic
+from costmodel.rules.call import Call, Tensor, whole
+from costmodel.rules.counters import COUNTERS
 from validate.host.kernels_rows import KINDS, KernelStudy, ProductRow, SvdRow, Verdict
 from validate.step.stopwatch import threads
 
@@ -118,8 +119,8 @@ def layers(models: Iterable[str]) -> Iterator[Layer]:
     for model in models:
         for call in trace(model, "bn_head").record.calls:
             if call.packet == "convolution" and call.step == 0:
-                x, weight, _, stride, padding, dilation, _, _, groups = call.args
-                yield Layer(model, x.shape, weight.shape, stride, padding, dilation, groups)
+                layout = (call.arg(name) for name in ("stride", "padding", "dilation", "groups"))
+                yield Layer(model, call.arg("input").shape, call.arg("weight").shape, *layout)
 
 
 def distinct(found: Iterable[Layer]) -> Iterator[Layer]:
@@ -143,12 +144,9 @@ def measure(layer: Layer, product: str, budget: float) -> ProductRow:
         backward = torch.ops.aten.convolution_backward.default
         seconds = fastest(lambda: backward(grad, x, weight, None, *layout, wanted), budget)
     call = layer.call(product)
-    counted = arithmetic.count(call)
-    assert counted is not None
-    flops = {"arithmetic": counted["matmul"], "torch": torch_counter.count(call), "paper": paper.count(call)}
-    whole = {name: int(value) for name, value in flops.items()}  # type: ignore[arg-type]  # no symbol in the shapes
+    flops = {convention: whole(count(call)) for convention, count in COUNTERS.items()}
     words = f"{_words(layer.x[1:])} * {_words(layer.weight)} / {_words(layer.stride)}"
-    return ProductRow(layer.model, layer.kind, words, layer.groups, product, seconds, **whole)
+    return ProductRow(layer.model, layer.kind, words, layer.groups, product, seconds, **flops)
 
 
 def matrices(models: Iterable[str]) -> Iterator[tuple[str, int, int]]:
@@ -158,7 +156,7 @@ def matrices(models: Iterable[str]) -> Iterator[tuple[str, int, int]]:
         for call in trace(model, "galore").record.calls:
             if call.packet != "_linalg_svd":
                 continue
-            rows, columns = call.args[0].shape
+            rows, columns = call.arg("A").shape
             if rows * columns >= SMALLEST_MATRIX and (rows, columns) not in seen:
                 seen.add((rows, columns))
                 yield model, rows, columns

@@ -12,7 +12,8 @@ from math import prod
 from costmodel.dtypes import itemsize
 from costmodel.machine.workspaces.replay import MAPPED
 from costmodel.rules import arithmetic
-from costmodel.rules.call import Call, Tensor
+from costmodel.rules.aten import plain
+from costmodel.rules.call import whole
 from costmodel.tracing.record import OpCall, TensorRef, tensors
 
 LANES = 16
@@ -64,14 +65,10 @@ AMOUNTS = ("calls", "flops", "bytes", "far", "weights")
 def work_of(call: OpCall) -> tuple[Work, ...]:
     """Return what a call does; for the backward pass of a convolution, one for each gradient that it computes."""
     if call.packet == "convolution":
-        x, weight = call.args[:2]
-        return (_product("forward", x, weight, _first(call), call.args[3], call.args[8], call.args[6]),)
+        return (_product("forward", call, _first(call)),)
     if call.packet == "convolution_backward":
-        grad, x, weight = call.args[:3]
-        wanted = zip(("input", "weight"), call.args[10], strict=False)
-        return tuple(
-            _product(name, x, weight, grad, call.args[4], call.args[9], call.args[7]) for name, asked in wanted if asked
-        )
+        wanted = zip(("input", "weight"), call.arg("output_mask"), strict=False)
+        return tuple(_product(name, call, call.arg("grad_output")) for name, asked in wanted if asked)
     kind = _SAME.get(call.packet, call.packet)
     touched = _touched(call)
     return (Work(kind, 1, _flops(call), touched, max(0, touched - NEAR)),)
@@ -110,14 +107,13 @@ def layer_kind(channels: int, kernel: Iterable[int], strides: Iterable[int], pos
     return "standard"
 
 
-def _product(
-    name: str, x: TensorRef, weight: TensorRef, out: TensorRef, strides: tuple[int, ...], groups: int, transposed: bool
-) -> Work:
+def _product(name: str, call: OpCall, out: TensorRef) -> Work:
     """One of the three products of a convolution; a transposed one is the input gradient of a plain one."""
-    if transposed:
+    x, weight, groups = call.arg("input"), call.arg("weight"), call.arg("groups")
+    if call.arg("transposed"):
         x, out = out, x
     channels, produced, positions = x.shape[1], out.shape[1], prod(out.shape[2:])
-    kind = layer_kind(channels, weight.shape[2:], strides, positions, groups)
+    kind = layer_kind(channels, weight.shape[2:], call.arg("stride"), positions, groups)
     area = prod(weight.shape[2:])
     if kind.startswith("depthwise"):
         multiplied = _up(produced) * area
@@ -135,13 +131,8 @@ def _up(number: int) -> int:
 
 
 def _flops(call: OpCall) -> int:
-    name = call.packet.removesuffix("_")
-    if name not in arithmetic.PRODUCTS or name == "_linalg_svd":
-        return 0
-    args = tuple(Tensor(value.shape) if isinstance(value, TensorRef) else value for value in call.args)
-    flops = arithmetic.PRODUCTS[name](Call(name, args, {}, (Tensor(_first(call).shape),)))["matmul"]
-    assert isinstance(flops, int)
-    return flops
+    product = arithmetic.PRODUCTS.get(plain(call.packet))
+    return whole(product(call.seen).get("matmul", 0)) if product else 0
 
 
 def _touched(call: OpCall) -> int:

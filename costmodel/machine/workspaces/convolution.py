@@ -137,31 +137,33 @@ class _Shape:
             yield Step(name, size(ref))
 
 
-def _read(kernel: Kernel, at: int) -> _Shape | None:
-    """Read a call's arguments from position ``at`` (input) on; ``None`` where no rule is known."""
-    x, weight = kernel.tensor(at), kernel.tensor(at + 1)
-    stride, _, dilation, transposed = kernel.call.args[at + 3 : at + 7]
-    out = kernel.tensor(0).shape if at else next(ref.shape for _, ref in kernel.outputs)
-    if transposed or x.dtype != "float32" or weight.dtype != "float32":
+def _read(kernel: Kernel) -> _Shape | None:
+    """Read the arguments of a call, forward or backward; ``None`` where no rule is known."""
+    call, x, weight = kernel.call, kernel.tensor("input"), kernel.tensor("weight")
+    backward = call.packet == "convolution_backward"
+    out = kernel.tensor("grad_output") if backward else next(ref for _, ref in kernel.outputs)
+    if call.arg("transposed") or x.dtype != "float32" or weight.dtype != "float32":
         return None
-    return _Shape(kernel, x, weight, out, tuple(stride), tuple(dilation), kernel.call.args[at + 8])
+    return _Shape(kernel, x, weight, out.shape, call.arg("stride"), call.arg("dilation"), call.arg("groups"))
 
 
 def primitives(record: StepRecord, host: Host) -> set[tuple[object, ...]]:
     """Return the distinct products that oneDNN is asked for; it compiles a kernel for each when it first meets it."""
     found: set[tuple[object, ...]] = set()
     for call in record.calls:
-        at = {"convolution": 0, "convolution_backward": 1}.get(call.packet)
-        shape = _read(Kernel(call, host), at) if at is not None else None
+        if call.packet not in ("convolution", "convolution_backward"):
+            continue
+        shape = _read(Kernel(call, host))
         if shape is not None and shape.mkldnn:
-            products = [name for name, wanted in zip("xw", call.args[10], strict=False) if wanted] if at else ["y"]
+            gradients = call.arg("output_mask")[:2] if call.packet == "convolution_backward" else None
+            products = [name for name, wanted in zip("xw", gradients, strict=True) if wanted] if gradients else ["y"]
             found |= {(p, shape.x.shape, shape.weight.shape, shape.stride, shape.groups) for p in products}
     return found
 
 
 def forward(kernel: Kernel) -> Iterator[Step]:
     """``aten.convolution``: copies in, work, copy out."""
-    shape = _read(kernel, 0)
+    shape = _read(kernel)
     if shape is None:
         return
     out = Step("output 0", FLOAT * prod(shape.out))
@@ -192,12 +194,11 @@ def forward(kernel: Kernel) -> Iterator[Step]:
 
 def backward(kernel: Kernel) -> Iterator[Step]:
     """``aten.convolution_backward``: the input's gradient first, then the weight's, each with copies of its own."""
-    shape = _read(kernel, 1)
+    shape = _read(kernel)
     if shape is None:
         return
-    gradient = kernel.tensor(0)
-    wanted = kernel.call.args[10]
-    copies = list(shape.copy("gradient copy", gradient))
+    wanted = kernel.call.arg("output_mask")
+    copies = list(shape.copy("gradient copy", kernel.tensor("grad_output")))
     for_weight = list(shape.copy("input copy", shape.x)) * bool(wanted[1])
     if not shape.mkldnn:
         yield from _native_backward(shape, copies, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from costmodel.dtypes import itemsize
 from costmodel.tracing.record import OpCall, TensorRef
@@ -55,15 +55,11 @@ class Kernel:
     call: OpCall
     host: Host
 
-    def tensor(self, index: int) -> TensorRef:
-        """Return the tensor argument at a position."""
-        value = self.call.args[index]
+    def tensor(self, name: str) -> TensorRef:
+        """Return a tensor argument by its name in the operator's schema."""
+        value = self.call.arg(name)
         assert isinstance(value, TensorRef)
         return value
-
-    def argument(self, index: int, default: Any = None) -> Any:
-        """Return an argument, or a default where it was not given."""
-        return self.call.args[index] if index < len(self.call.args) else default
 
     @property
     def outputs(self) -> tuple[tuple[int, TensorRef], ...]:
