@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -65,6 +67,13 @@ def test_the_edges_of_the_graph_follow_the_data(trace) -> None:
 def test_the_second_step_repeats_the_first(trace) -> None:
     names = [[c.name for c in trace.record.calls if c.step == step and c.phase != "optimizer"] for step in (0, 1)]
     assert names[0] == names[1]
+
+
+def test_the_page_that_leads_from_a_call_to_a_symbol_is_true() -> None:
+    page = Path(costmodel.__file__).parent / "tracing" / "README.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert failed == 0
+    assert tried > 15
 
 
 def test_memory_does_not_depend_on_the_sizes() -> None:
