@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from costmodel.algebra.polynomial import Polynomial
+from costmodel.errors import LiftError
 from costmodel.rules.aten import plain
 from costmodel.rules.call import Call, Cost, Extent, product
 from costmodel.rules.elementwise import MOVES, PER_ELEMENT, SPECIAL
@@ -123,7 +124,7 @@ def _svd(call: Call) -> Cost:
     """Thin SVDs of a batch of matrices, one side constant and the other so much longer that a QR comes first.
 
     Raises:
-        TypeError: when it depends on the sizes whether it does, or both sides vary.
+        LiftError: when it depends on the sizes whether it does, or both sides vary.
     """
     m, n = (Polynomial.of(side) for side in call.first.dims[-2:])
     flops: Extent
@@ -132,7 +133,7 @@ def _svd(call: Call) -> Cost:
     else:
         long, short = (n, m.constant) if m.constant is not None else (m, n.constant)
         if short is None or 6 * _smallest(long) < 11 * short:
-            raise TypeError("the SVD of a matrix whose size is not constant has no closed form here")
+            raise LiftError("the SVD of a matrix whose size is not constant has no closed form here")
         flops = 6 * long * short**2 + 16 * short**3 // 3
     return {"svd": product(call.first.dims[:-2]) * flops}
 

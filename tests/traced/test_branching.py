@@ -41,3 +41,21 @@ def test_the_largest_side_is_checked() -> None:
         (largest,) = [found.value for found in fit.largest if found.axis == "side"]
         assert largest is not None
         assert peak(largest) <= budget < peak(largest + 1)
+
+
+class Decomposing(nn.Module):
+    """Its cost has no closed form in the sides: LAPACK goes another way for long matrices than for square ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.svdvals(self.layer(x))
+
+
+def test_a_decomposition_of_both_sides_is_costed_at_its_sides() -> None:
+    """It was a TypeError: each rule that has no closed form now lets the sides be held."""
+    ask = {"batch": 2, "height": 32, "width": 48}
+    by_kind = costmodel.estimate(Decomposing(), **ask).flops["arithmetic"]["by_kind"]
+    assert by_kind["forward"]["svd"] == 2 * 4 * ((24 * 48 * 32**2 - 4 * 32**3) // 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -146,65 +146,81 @@ class FlopMeter(TorchDispatchMode):
 
 def product_flops(name: str, args: Any, result: Any) -> int:
     """Two FLOPs for each multiply-accumulate of a matrix product or convolution, its groups divided out everywhere."""
+    given = partial(_argument, name, args)
     if name == "mm":
-        return 2 * _elements(result) * _sides(args[0])[1]
+        return 2 * _elements(result) * _sides(given("self"))[1]
     if name == "addmm":
-        return 2 * _elements(result) * _sides(args[1])[1]
+        return 2 * _elements(result) * _sides(given("mat1"))[1]
     if name in ("mv", "dot"):
-        return 2 * _elements(args[0])
+        return 2 * _elements(given("self"))
     if name == "bmm":
-        return 2 * _elements(result) * _sides(args[0])[2]
+        return 2 * _elements(result) * _sides(given("self"))[2]
     if name == "baddbmm":
-        return 2 * _elements(result) * _sides(args[1])[2]
+        return 2 * _elements(result) * _sides(given("batch1"))[2]
     if name == "_scaled_dot_product_flash_attention_for_cpu":
         # scores and their product with the values
-        query, key, value = args[:3]
+        query, key, value = map(given, ("query", "key", "value"))
         return 2 * prod(_sides(query)[:3]) * _sides(key)[2] * (_sides(query)[3] + _sides(value)[3])
     if name == "_scaled_dot_product_flash_attention_for_cpu_backward":
         # the scores again, gradients of query, key and value, and the gradient of the weights
-        query, key, value = args[1:4]
+        query, key, value = map(given, ("query", "key", "value"))
         return 2 * prod(_sides(query)[:3]) * _sides(key)[2] * (3 * _sides(query)[3] + 2 * _sides(value)[3])
     if name == "convolution":
-        x, weight, transposed = args[0], args[1], args[6]
-        return 2 * _elements(x if transposed else result) * _elements(weight[0])
+        slid = given("input") if given("transposed") else result
+        return 2 * _elements(slid) * _elements(given("weight")[0])
     if name == "convolution_backward":
-        grad, x, weight, transposed, mask = args[0], args[1], args[2], args[7], args[10]
-        products = bool(mask[0]) + bool(mask[1])
-        return 2 * _elements(x if transposed else grad) * _elements(weight[0]) * products
+        slid = given("input") if given("transposed") else given("grad_output")
+        for_input, for_weight, _ = map(bool, given("output_mask"))
+        return 2 * _elements(slid) * _elements(given("weight")[0]) * (for_input + for_weight)
     return 0
 
 
 def paper_flops(name: str, args: Any, result: Any) -> int:
     """The published profiler's rules, written from the table of its rules, on real tensors."""
+    given = partial(_argument, name, args)
     if name in ("mm", "addmm"):
-        bias = args[0] if name == "addmm" else None
-        m, k = _sides(args[1] if name == "addmm" else args[0])
+        bias = given("self") if name == "addmm" else None
+        m, k = _sides(given("mat1" if name == "addmm" else "self"))
         n = _sides(result)[1]
         return 2 * m * k * n - m * n + (_elements(bias) * k if bias is not None else 0)
     if name == "bmm":
-        return 2 * _elements(result) * _sides(args[0])[2]
+        return 2 * _elements(result) * _sides(given("self"))[2]
     if name == "convolution":
-        with_bias = _elements(result) if args[2] is not None else 0
-        channels, kernel = _sides(args[0])[1], prod(_sides(args[1])[2:])
-        return 2 * (_elements(result) * (channels // int(args[8])) * kernel + with_bias)
+        with_bias = _elements(result) if given("bias") is not None else 0
+        groups = int(given("groups"))
+        channels, kernel = _sides(given("input"))[1], prod(_sides(given("weight"))[2:])
+        return 2 * (_elements(result) * (channels // groups) * kernel + with_bias)
     if name == "convolution_backward":
-        grad, x, weight, groups, mask = args[0], args[1], args[2], int(args[9]), args[10]
-        channels, kernel = _sides(x)[1], prod(_sides(weight)[2:])
-        macs = _elements(grad) * (channels // groups) * kernel
+        x, groups = given("input"), int(given("groups"))
+        for_x, for_w, _ = map(bool, given("output_mask"))
+        channels, kernel = _sides(x)[1], prod(_sides(given("weight"))[2:])
+        macs = _elements(given("grad_output")) * (channels // groups) * kernel
         for_input = 2 * (macs + _elements(x))
         for_weight = 2 * (macs * groups + channels * (channels // groups) * kernel)
-        return for_input * bool(mask[0]) + for_weight * bool(mask[1])
+        return for_input * for_x + for_weight * for_w
     if name in ("add", "add_"):
-        return 2 * _elements(args[0])
+        return 2 * _elements(given("self"))
     if name in ("mul", "mul_"):
         return _elements(result)
     if name == "native_batch_norm":
-        n, c = _elements(args[0]), _sides(args[0])[1]
-        return 6 * n + 2 * c + n * sum(map(_trained, args[1:3]))
+        n, c = _elements(given("input")), _sides(given("input"))[1]
+        return 6 * n + 2 * c + n * (_trained(given("weight")) + _trained(given("bias")))
     if name == "native_batch_norm_backward":
-        n, c = _elements(args[0]), _sides(args[0])[1]
-        return 4 * n + c + (n + c) * _trained(args[2]) + 2 * n * _trained(args[3])
+        n, c = _elements(given("grad_out")), _sides(given("grad_out"))[1]
+        return 4 * n + c + (n + c) * _trained(given("weight")) + 2 * n * _trained(given("running_mean"))
     return 0
+
+
+def _argument(packet: str, args: Any, name: str) -> Any:
+    """Return a positional argument of an ATen operator by its name in torch's own schema."""
+    return args[_places(packet)[name]]
+
+
+@cache
+def _places(packet: str) -> dict[str, int]:
+    operator = getattr(torch.ops.aten, packet)
+    schema = getattr(operator, operator.overloads()[0])._schema
+    return {argument.name: place for place, argument in enumerate(schema.arguments)}
 
 
 def _elements(tensor: torch.Tensor) -> int:
