@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import isfinite
@@ -16,6 +17,9 @@ from costmodel.errors import InputError
 
 PICTURES = (".svg", ".png", ".pdf")
 """Endings of files that a figure can be written to."""
+
+FORMULA = re.compile(r"^[=+@\t\r\n-]")
+"""Start of a text that a spreadsheet takes for a formula."""
 
 MOST_BYTES = 64 * 2**20
 """Of a file that is read whole; those that this package writes are a hundredth of it."""
@@ -148,9 +152,7 @@ def _no_constant(text: str) -> None:
 
 def in_sheet(value: Any) -> Any:
     """Return a cell of a CSV file: text that a spreadsheet would take for a formula stands behind an apostrophe."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{value}"
-    return value
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def canonical(data: Any) -> bytes:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from costmodel.contract import AXES
 from costmodel.errors import InputError
-from costmodel.files import replacing
+from costmodel.files import FORMULA, replacing
 from costmodel.questions.sweep import COLUMNS, Chunk
 
 if TYPE_CHECKING:
@@ -76,7 +76,21 @@ def _csv(path: Path) -> Iterator[Append]:
     from pyarrow import csv
 
     with csv.CSVWriter(str(path), SCHEMA, write_options=csv.WriteOptions(quoting_style="needed")) as sink:
-        yield sink.write_table
+        yield lambda table: sink.write_table(_in_sheet(table))
+
+
+def _in_sheet(table: pa.Table) -> pa.Table:
+    """Do to the words of a table what `costmodel.files.in_sheet` does to one."""
+    from pyarrow import compute
+
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            words = table.column(at)
+            told = compute.match_substring_regex(words, FORMULA.pattern)
+            table = table.set_column(
+                at, field, compute.if_else(told, compute.binary_join_element_wise("'", words, ""), words)
+            )
+    return table
 
 
 @contextmanager

@@ -124,7 +124,6 @@ def test_records_of_older_releases_have_no_checksum(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_a_run_writes_is_in_use(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     journal = filled(tmp_path / "journal")
     with journal.taken():
         journal.append({"cell": "next", "measured": {"n": 1}})

@@ -99,7 +99,6 @@ def test_folders_are_joined_into_another_or_into_one_of_them(tmp_path: Path) -> 
 
 
 def test_a_journal_that_a_run_writes_is_not_replaced(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     first, second = write(tmp_path / "a", done(CELLS[0], 1)), write(tmp_path / "b", done(CELLS[1], 2))
     before = (first / "paper.jsonl").read_bytes()
     with (

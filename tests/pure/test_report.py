@@ -28,6 +28,7 @@ from validate.report.document import Document, Gallery, Grid, Heading, Items, Li
 from validate.report.numbers import MODELS, RANKED, RANKS, cells
 from validate.report.pages import document, judgements
 from validate.report.sections import Section
+from validate.suites.journal import Journal
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 SELF_CLOSED = {"rect", "circle", "line", "path", "polyline"}
@@ -273,6 +274,8 @@ def test_an_interrupted_report_goes_on(sections: dict[str, int], tmp_path: Path)
 def test_a_finished_report_leaves_no_journal_and_is_measured_anew(sections: dict[str, int], tmp_path: Path) -> None:
     sections["device"] = 1
     line = ["report", "--output", str(tmp_path), "--section", "claims", "--section", "device"]
+    with Journal(tmp_path / build.JOURNAL / "claims.jsonl", {}).taken():
+        pass
     assert main(line) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report.md", "report.json"}
     assert main(line) == 0
@@ -288,9 +291,11 @@ def test_what_other_versions_measured_does_not_count(
     assert main(line) == 1
     assert sections["claims"] == 2
     kept = tmp_path / build.JOURNAL / "claims.json"
-    kept.write_text("{", encoding="utf-8")
-    assert main(line) == 1
-    assert sections["claims"] == 3
+    foreign = json.dumps({"packages": {"torch": "another"}, "result": {"seconds": 1.0, "data": {"cells": "<script>"}}})
+    for times, text in enumerate(("{", foreign), start=3):
+        kept.write_text(text, encoding="utf-8")
+        assert main(line) == 1
+        assert sections["claims"] == times
 
 
 def test_pages_are_made_again_from_the_numbers(report: dict[str, Any], tmp_path: Path) -> None:

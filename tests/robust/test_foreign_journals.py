@@ -206,6 +206,20 @@ def test_a_formula_of_a_spreadsheet_is_text(text: str) -> None:
     assert in_sheet(text) == f"'{text}"
 
 
+def test_a_swept_table_has_no_formula_either(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    from costmodel.questions import frames
+
+    numbers = {name: [-1, None] for name in frames.SCHEMA.names if name not in ("model", "method")}
+    table = pa.table({"model": [FORMULA, "resnet18"], "method": ["fft", "@fft"], **numbers}, schema=frames.SCHEMA)
+    with frames.writer(tmp_path / "a.csv") as append:
+        append(table)
+    first, second = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text()))
+    assert (first["model"], second["model"]) == (f"'{FORMULA}", "resnet18")
+    assert (first["method"], second["method"], first["N"], second["N"]) == ("fft", "'@fft", "-1", "")
+
+
 def test_numbers_of_ours_stay(tmp_path: Path) -> None:
     assert [in_sheet(value) for value in (-1, -0.5, None, "equal", "")] == [-1, -0.5, None, "equal", ""]
     sheet.write(table(EQUAL), tmp_path)

@@ -33,7 +33,8 @@ from costmodel.terminal.cli import main
 from tests.cells import MODELS, fresh, point
 
 ROOT = Path(__file__).parents[2]
-HEAVY = "torch torchvision peft galore_torch transformers sympy pandas numpy scipy pyarrow rich pydantic matplotlib"
+HEAVY = "torch torchvision peft galore_torch transformers sympy pandas numpy scipy pyarrow rich pydantic matplotlib "
+HEAVY += "jinja2 msgspec filelock"
 ABSENT = "torch torchvision peft galore_torch transformers sympy pandas"
 CHEAP = (
     "alexnet",

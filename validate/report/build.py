@@ -12,13 +12,14 @@ from time import perf_counter
 from typing import Any
 
 from costmodel.errors import CostModelError, InputError, unknown
-from costmodel.files import write_whole
+from costmodel.files import read_json, read_whole, write_whole
 from validate.report import drawing, html, markdown
 from validate.report.context import Context, Say
 from validate.report.host import machine, packages
 from validate.report.pages import Report, document
-from validate.report.received import SCHEMA, received
+from validate.report.received import SCHEMA, check_section, received
 from validate.report.sections import SECTIONS, Section
+from validate.suites.journal import Journal
 from validate.suites.table import writing
 
 NAME = "report"
@@ -69,10 +70,9 @@ def _within(title: str, say: Callable[[str, int, int], None], text: str, done: i
 def _finished(path: Path, versions: dict[str, str]) -> dict[str, Any] | None:
     """Return a section's result where an earlier run finished it with the same packages."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json(read_whole(path))
         if kept["packages"] == versions:
-            result: dict[str, Any] = kept["result"]
-            return result
+            return check_section(path.stem, kept["result"])
     return None
 
 
@@ -117,8 +117,9 @@ def finish(report: Report, folder: Path) -> None:
     """Remove the journals of a report's sections, if it is without a gap; those of other sections stay."""
     if all("data" in result for result in report["sections"].values()):
         for name in report["sections"]:
-            for ending in ("json", "jsonl"):
-                (folder / JOURNAL / f"{name}.{ending}").unlink(missing_ok=True)
+            journal = Journal(folder / JOURNAL / f"{name}.jsonl", {})
+            for path in (journal.path, journal.lock, journal.path.with_suffix(".json")):
+                path.unlink(missing_ok=True)
         with suppress(OSError):  # others are left
             (folder / JOURNAL).rmdir()
 

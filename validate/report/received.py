@@ -122,6 +122,20 @@ _DATA: dict[str, Any] = {"claims": _Claims, "kernels": _Kernels, "device": _Devi
 """What the data of a section is; of all others, a depth's."""
 
 
+def check_section(name: str, result: Any) -> dict[str, Any]:
+    """Return what was measured for a section, or why it was left out, as it is.
+
+    Raises:
+        msgspec.ValidationError: for anything else.
+    """
+    section = msgspec.convert(result, _Section)
+    if ("data" in section) == ("left_out" in section):
+        raise msgspec.ValidationError(f"section {name}: expected either data, or why it was left out")
+    if "data" in section:
+        msgspec.convert(section["data"], _DATA.get(name, _Depth))
+    return result  # type: ignore[no-any-return]  # what `_Section` is
+
+
 def received(path: Path) -> dict[str, Any]:
     """Read the numbers of an earlier report.
 
@@ -142,10 +156,7 @@ def received(path: Path) -> dict[str, Any]:
     try:
         checked = msgspec.convert(report, _Report)
         for name, section in checked["sections"].items():
-            if ("data" in section) == ("left_out" in section):
-                raise msgspec.ValidationError(f"section {name}: expected either data, or why it was left out")
-            if "data" in section:
-                msgspec.convert(section["data"], _DATA.get(name, _Depth))
+            check_section(name, section)
     except msgspec.ValidationError as error:
         raise InputError(f"report {path}: damaged: {error}") from error
     return report  # type: ignore[no-any-return]  # what `_Report` is, and more that a later release has

@@ -106,6 +106,11 @@ class Journal:
         except OSError as error:
             raise _not_written(self.path, error) from error
 
+    @property
+    def lock(self) -> Path:
+        """The file beside it that a run has locked."""
+        return self.path.with_name(f".{self.path.name}.lock")
+
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Keep other runs from this journal for as long as this one goes on, where the file system has locks.
@@ -115,7 +120,7 @@ class Journal:
         Raises:
             InputError: when another run has it, or the folder cannot be written.
         """
-        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), blocking=False)
+        lock = FileLock(self.lock, blocking=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
