@@ -8,11 +8,12 @@
 import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
 
 # isort: split
-from costmodel.api import compare, estimate, methods, models, size, sweep, trace
+from costmodel.api import compare, estimate, size, sweep, trace
 from costmodel.cell.training import Training
 from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.methods import Method, Options
 from costmodel.questions.estimate import Estimate
+from costmodel.questions.names import methods, models
 
 __version__ = "0.1.0"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Unpack
 
-from costmodel.cell import ranges, subjects
+from costmodel.cell import ranges
 from costmodel.cell.axes import AXIS, WORDS, Given, Sizes, spelled
 from costmodel.cell.inputs import InputSpec
 from costmodel.cell.request import numbers_only, request
@@ -14,18 +14,18 @@ from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
 from costmodel.errors import InputError, shown, unknown
-from costmodel.methods import METHODS, PAPER, Options, check_rank_allowed
+from costmodel.methods import PAPER, Options, check_rank_allowed
 from costmodel.options import CONVENTION, Switch, number, options_of
 from costmodel.questions.estimate import Estimate, answer
 from costmodel.sources.source import Source
 from costmodel.units import read_bytes, read_flops
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import nn
 
-    from costmodel.questions.compare import Side
-    from costmodel.questions.size import Fit
+    from costmodel.questions.compare import Comparison
+    from costmodel.questions.fits import Fits
+    from costmodel.questions.frames import Sweep
     from costmodel.tracing.trace import Trace
 
 Model = Any
@@ -127,19 +127,6 @@ def trace(
     return Trace(record_step(setup, at))
 
 
-def models() -> dict[str, str]:
-    """Return the models known by name, with a line about each."""
-    return {
-        name: f"alias of {row['alias_of']}: {row['about']}" if "alias_of" in row else row["about"]
-        for name, row in subjects.model_table().items()
-    }
-
-
-def methods() -> dict[str, str]:
-    """Return the methods known by name, with what each trains and the code that does it."""
-    return {method.name: f"{method.trains} ({method.how})" for method in METHODS.values()}
-
-
 def compare(
     models: Model | Sequence[Model],
     methods: Any = PAPER,
@@ -147,7 +134,7 @@ def compare(
     convention: str = "arithmetic",
     point: Mapping[str, int | str] | None = None,
     **cell: Unpack[Cell[int | str]],
-) -> list[Side]:
+) -> Comparison:
     """Estimate models with methods at one point, each beside full fine-tuning of the same model.
 
     Args:
@@ -158,19 +145,20 @@ def compare(
         **cell: sizes, classes, inputs, aux, options and training, as for `costmodel.estimate`.
 
     Returns:
-        A side for each cell: its estimate and what it takes of full fine-tuning.
-        `costmodel.questions.compare.to_frame` makes a table of them.
+        A sequence with a side for each cell: its estimate and what it takes of full fine-tuning.
 
     Raises: as `costmodel.estimate`.
     """
-    from costmodel.questions.compare import side_by_side
+    from costmodel.questions.compare import compare as side_by_side
 
     CONVENTION.check(f"convention {shown(convention)}", convention)
     settings, asked = _split(point, cell, ("convention", "point"))
     several = _several("methods", methods)
-    setups = _setups(models, several, asked, settings)
-    estimates = [answer(Source(setup), request(setup, _known(setup, asked)), None) for setup in setups]
-    return side_by_side(estimates, convention, [place // len(several) for place in range(len(setups))])
+    cells = [
+        (Source(setup), request(setup, _known(setup, asked)), None)
+        for setup in _setups(models, several, asked, settings)
+    ]
+    return side_by_side(cells, convention, [place // len(several) for place in range(len(cells))])
 
 
 def sweep(
@@ -180,7 +168,7 @@ def sweep(
     point: Mapping[str, int | str | Sequence[int]] | None = None,
     working: Callable[[str, int, int], None] = lambda *_: None,
     **cell: Unpack[Cell[int | str | Sequence[int]]],
-) -> pd.DataFrame:
+) -> Sweep:
     """Evaluate every combination of sizes for models with methods: ``8``, ``range(1, 65)``, ``"1:64"`` and lists alike.
 
     Args:
@@ -191,14 +179,14 @@ def sweep(
         **cell: as `compare`; each size is a number, several, or a range as text, as the command line takes it.
 
     Returns:
-        One row for each point that has a cost, as `costmodel.questions.frames.SCHEMA` has it: FLOPs and bytes.
+        The points that have a cost; ``to_frame`` has a row for each, as `costmodel.questions.frames.SCHEMA` has it:
+        FLOPs and bytes.
 
     Raises:
         InputError: for bad input, and where no point has a cost.
     """
-    from costmodel.questions.frames import frame
-    from costmodel.questions.sweep import Chunk, Refusal, grid_of
-    from costmodel.questions.sweep import sweep as evaluate
+    from costmodel.questions.frames import gathered
+    from costmodel.questions.sweep import grid_of
 
     _check_call("working", working)
     settings, given = _split(point, cell, ("point", "working"))
@@ -207,12 +195,7 @@ def sweep(
     setups = _setups(models, _several("methods", methods), asked, settings)
     for setup in setups:
         request(setup, _known(setup, asked))
-    grids = [grid_of(Source(setup), values) for setup in setups]
-    found = list(evaluate(grids, working))
-    refusals = [item for item in found if isinstance(item, Refusal)]
-    if len(refusals) == len(found) > 0:
-        raise InputError(refusals[0].reason)
-    return frame([item for item in found if isinstance(item, Chunk)])
+    return gathered([grid_of(Source(setup), values) for setup in setups], working)
 
 
 def size(
@@ -224,7 +207,7 @@ def size(
     convention: str = "arithmetic",
     point: Mapping[str, int] | None = None,
     **cell: Unpack[Cell[int]],
-) -> list[Fit]:
+) -> Fits:
     """Find out what fits a budget: for each method the largest rank, batch and resolution that still fit, each alone.
 
     Args:
@@ -237,23 +220,24 @@ def size(
         **cell: as `compare`.
 
     Returns:
-        A `costmodel.questions.size.Fit` for each cell; `costmodel.questions.tradeoff.recommend` chooses among those
-        of one model.
+        A sequence with a `costmodel.questions.size.Fit` for each cell; its ``answers`` have them by model, each with
+        the method to take.
 
     Raises: as `costmodel.estimate`; InputError where there is no budget.
     """
-    from costmodel.questions.size import Budget, fit
+    from costmodel.questions.fits import fits
+    from costmodel.questions.size import Budget
 
     if memory is None and flops is None:
         raise InputError("which budget? give memory in bytes, or flops, or both")
     CONVENTION.check(f"convention {shown(convention)}", convention)
     budget = Budget(_amount("memory", memory, read_bytes), _amount("flops", flops, read_flops), convention)
     settings, asked = _split(point, cell, ("memory", "flops", "convention", "point"))
-    setups = _setups(models, _several("methods", methods), asked, settings)
-    requests = [request(setup, _known(setup, asked)) for setup in setups]
-    for each in requests:
-        numbers_only(each, "a budget is compared at one point")
-    return [fit(Source(setup), each, budget) for setup, each in zip(setups, requests, strict=True)]
+    several = _several("methods", methods)
+    cells = [
+        (Source(setup), request(setup, _known(setup, asked))) for setup in _setups(models, several, asked, settings)
+    ]
+    return fits([cells[at : at + len(several)] for at in range(0, len(cells), len(several))], [budget])
 
 
 def _split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,24 @@ os.environ.setdefault("COSTMODEL_CACHE_DIR", tempfile.mkdtemp(prefix="costmodel-
 
 settings.register_profile("costmodel", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("costmodel")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_json_is_of_its_schema() -> Iterator[None]:
+    """Whatever a test has printed as JSON, or asks a result for, is checked against the schema that it names."""
+    from costmodel.results import Result
+    from tests.schemas import check
+
+    plain = Result.to_json
+
+    def checked(self: Result, indent: int | None = None) -> str:
+        text = plain(self, indent)
+        check(json.loads(text))
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Result, "to_json", checked)
+        yield
 
 
 @pytest.fixture

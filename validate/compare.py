@@ -2,80 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.cell.request import Request, numbers_only
 from costmodel.cell.setup import Setup
 from costmodel.cell.training import Training
+from costmodel.cell.words import described
 from costmodel.contract import GROUPS, PHASES
 from costmodel.errors import CostModelError, InputError
 from costmodel.questions.estimate import Estimate, answer
+from costmodel.results import INTEGER, NUMBER, TEXT, Result, frame
 from costmodel.sources.source import Source
 from validate.step.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step.run import run
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 UNMEASURED = "no instrument measures FLOPs of kind svd and other: they are counts by the rules of docs/conventions.md"
+
+
+Number = int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One number: what was predicted, and what the real step measures."""
+    """One number: what was predicted, and what the real step measures; FLOPs, bytes or seconds."""
 
     quantity: str
     instrument: str
-    predicted: int
-    measured: int
+    predicted: Number
+    measured: Number
 
     @property
-    def difference(self) -> int:
+    def difference(self) -> Number:
         """Measured minus predicted; 0 when they are equal."""
         return self.measured - self.predicted
 
+    @property
+    def error(self) -> float | None:
+        """Predicted over measured, minus 1: 0.05 for 5% too much; ``None`` where nothing was measured."""
+        return self.predicted / self.measured - 1 if self.measured else None
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """All numbers of one cell.
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**asdict(self), "difference": self.difference}
+
+
+_COLUMNS = ("quantity", "instrument", "predicted", "measured", "difference", "error")
+
+
+@dataclass(frozen=True)
+class Measured(Result):
+    """Numbers of one cell, predicted beside measured.
 
     Attributes:
-        estimate: what was predicted, and for which cell.
         rows: number by number.
         notes: what was left out, and why.
     """
 
-    estimate: Estimate
+    SCHEMA: ClassVar[str] = "costmodel.validate/1"
+
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
     @property
-    def equal(self) -> bool:
-        """Whether every predicted number is the measured one."""
-        return all(row.difference == 0 for row in self.rows)
+    @abstractmethod
+    def cell(self) -> dict[str, Any]:
+        """Which cell it is, as plain data."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        whole = self.estimate.to_dict()
-        kept = ("model", "method", "optimizer", "loss", "classes", "inputs", "options", "training")
-        cell = {name: whole[name] for name in kept}
+    @property
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """Packages that the numbers depend on."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether a prediction is equal or wrong; an estimate has an error instead."""
+        return True
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether every prediction is what was measured; ``None`` for estimates, of which that is not asked."""
+        return all(row.difference == 0 for row in self.rows) if self.exact else None
+
+    def content(self) -> dict[str, Any]:
+        """Return the cell, every number, and what was left out."""
         return {
-            "schema": "costmodel.validate/1",
-            **cell,
-            "point": dict(self.estimate.point),
+            **self.cell,
             "equal": self.equal,
-            "rows": [
-                {
-                    "quantity": row.quantity,
-                    "instrument": row.instrument,
-                    "predicted": row.predicted,
-                    "measured": row.measured,
-                    "difference": row.difference,
-                }
-                for row in self.rows
-            ],
+            "rows": [row.to_dict() if self.exact else {**row.to_dict(), "error": row.error} for row in self.rows],
             "notes": list(self.notes),
-            "versions": dict(self.estimate.versions),
+            "versions": dict(self.versions),
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each number: predicted, measured, difference and relative error."""
+        whole = all(isinstance(value, int) for row in self.rows for value in (row.predicted, row.measured))
+        kinds = (TEXT, TEXT, *[INTEGER if whole else NUMBER] * 3, NUMBER)
+        rows = ({**row.to_dict(), "error": row.error} for row in self.rows)
+        return frame(rows, dict(zip(_COLUMNS, kinds, strict=True)))
+
+
+def cell_of(setup: Setup, point: Mapping[str, int | None]) -> dict[str, Any]:
+    """Return a measured cell as plain data; the alias that it was asked for by is not part of it."""
+    told = described(setup)
+    del told["alias"]
+    return {**told, "point": dict(point)}
+
+
+@dataclass(frozen=True)
+class Comparison(Measured):
+    """The numbers of the operators, and the estimate that they are compared with.
+
+    Attributes:
+        estimate: what was predicted, and for which cell.
+    """
+
+    estimate: Estimate
+
+    @property
+    def cell(self) -> dict[str, Any]:
+        """The estimate's cell and point."""
+        return cell_of(self.estimate.setup, self.estimate.point)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The estimate's."""
+        return self.estimate.versions
 
 
 def validate_cell(
@@ -116,14 +173,14 @@ def validate_cell(
             run(setup, point, second, beside)
         except Exception as error:  # the step itself has just run without it
             notes.append(f"MemTracker left out: it fails, {type(error).__name__}: {' '.join(str(error).split())}")
-            return Comparison(estimate, tuple(rows), tuple(notes))
+            return Comparison(tuple(rows), tuple(notes), estimate)
         disturbed = [group for group in GROUPS if beside.peaks[group] != memory.peaks[group]]
         if disturbed:
             shown = ", ".join(f"{group} {beside.peaks[group]:,} for {memory.peaks[group]:,}" for group in disturbed)
             notes.append(f"MemTracker left out: its hooks keep tensors alive, the recorder beside it measures {shown}")
         else:
             rows += _memory_rows(estimate, second.peaks, second.peak, "MemTracker")
-    return Comparison(estimate, tuple(rows), tuple(notes))
+    return Comparison(tuple(rows), tuple(notes), estimate)
 
 
 def _other_groups(training: Training) -> str | None:

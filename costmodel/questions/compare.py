@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from costmodel.cell.request import Request, numbers_only
 from costmodel.contract import GROUPS, PHASES, STEP_PHASES
 from costmodel.methods import REFERENCE
-from costmodel.questions.estimate import Estimate
+from costmodel.questions.estimate import Estimate, answer
+from costmodel.results import INTEGER, NUMBER, TEXT, Several, frame
+from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,51 +55,77 @@ class Side:
         return {**memory, "step": step_flops(estimate, self.convention), "first_step": first}
 
 
-def step_flops(estimate: Estimate, convention: str) -> int:
-    """Return the FLOPs of a step after the first one: forward, backward and optimizer."""
-    total: int = sum(estimate.flops[convention][phase] for phase in STEP_PHASES)
-    return total
+@dataclass(frozen=True)
+class Comparison(Several[Side]):
+    """Cells side by side: a sequence of `Side`.
+
+    Attributes:
+        convention: how FLOPs are counted.
+    """
+
+    SCHEMA: ClassVar[str] = "costmodel.compare/1"
+
+    convention: str
+
+    def content(self) -> dict[str, Any]:
+        """Return each cell's estimate as in the contract, with its ratios to full fine-tuning."""
+        cells = [{**side.estimate.to_dict(), "step": side.step, "ratios": side.ratios} for side in self]
+        return {"reference": REFERENCE, "convention": self.convention, "cells": cells}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each cell: memory groups and totals in bytes, phases in FLOPs, ratios."""
+        integers = dict.fromkeys((*GROUPS, "sum_of_group_peaks", "peak", *PHASES, "step"), INTEGER)
+        columns = {"model": TEXT, "method": TEXT, **integers, **dict.fromkeys(_RATIOS.values(), NUMBER)}
+        return frame(map(_row, self), columns)
 
 
-def side_by_side(
-    estimates: Sequence[Estimate], convention: str, models: Sequence[Hashable] | None = None
-) -> list[Side]:
-    """Compare each estimate with full fine-tuning of the same model, where that is among them.
+_RATIOS = {name: f"{name}_ratio" for name in ("peak", "sum_of_group_peaks", "step", "first_step")}
+
+
+def _row(side: Side) -> dict[str, Any]:
+    estimate = side.estimate
+    return {
+        "model": estimate.model,
+        "method": estimate.method,
+        **estimate.memory["groups"],
+        **{name: estimate.memory[name] for name in ("sum_of_group_peaks", "peak")},
+        **{phase: estimate.flops[side.convention][phase] for phase in PHASES},
+        "step": side.step,
+        **{_RATIOS[name]: ratio for name, ratio in side.ratios.items()},
+    }
+
+
+def compare(
+    cells: Sequence[tuple[Source, Request, str | None]],
+    convention: str,
+    models: Sequence[Hashable] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Estimate cells, each beside full fine-tuning of the same model, where that is among them.
 
     Args:
-        estimates: of any models and methods.
+        cells: of any models and methods, each with its point, numbers only, and the alias its model was asked for by.
         convention: how FLOPs are counted.
-        models: what tells the models apart, for each estimate; their names if left out. Two modules may have one name.
+        models: what tells the models apart, for each cell; their names if left out. Two modules may have one name.
+        say: told what is being traced.
+
+    Raises:
+        InputError: for a name where a number is needed, and as `answer`.
     """
+    for _, asked, _ in cells:
+        numbers_only(asked, "methods are compared at one point")
+    estimates = [
+        answer(source, asked, alias, partial(say, f"tracing {source.setup.label}")) for source, asked, alias in cells
+    ]
     own = [estimate.model for estimate in estimates] if models is None else models
     references = {
         model: estimate for model, estimate in zip(own, estimates, strict=True) if estimate.method == REFERENCE
     }
-    return [Side(estimate, references.get(model), convention) for model, estimate in zip(own, estimates, strict=True)]
+    sides = (Side(estimate, references.get(model), convention) for model, estimate in zip(own, estimates, strict=True))
+    return Comparison(tuple(sides), convention)
 
 
-def to_dict(sides: Sequence[Side]) -> dict[str, Any]:
-    """Return plain data: each cell's estimate as in the contract, with its ratios to full fine-tuning."""
-    return {
-        "schema": "costmodel.compare/1",
-        "reference": REFERENCE,
-        "convention": sides[0].convention,
-        "cells": [{**side.estimate.to_dict(), "step": side.step, "ratios": side.ratios} for side in sides],
-    }
-
-
-def to_frame(sides: Sequence[Side]) -> pd.DataFrame:
-    """Return one row for each cell: memory groups and totals in bytes, phases in FLOPs, ratios."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {"model": side.estimate.model, "method": side.estimate.method}
-            | {group: side.estimate.memory["groups"][group] for group in GROUPS}
-            | {name: side.estimate.memory[name] for name in ("sum_of_group_peaks", "peak")}
-            | {phase: side.estimate.flops[side.convention][phase] for phase in PHASES}
-            | {"step": side.step}
-            | {f"{name}_ratio": ratio for name, ratio in side.ratios.items()}
-            for side in sides
-        ]
-    )
+def step_flops(estimate: Estimate, convention: str) -> int:
+    """Return the FLOPs of a step after the first one: forward, backward and optimizer."""
+    total: int = sum(estimate.flops[convention][phase] for phase in STEP_PHASES)
+    return total

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from costmodel.algebra.formula import INPUT, PEAK, CostFormula, flops_key, kind_key, memory_key
 from costmodel.cell.axes import SIZES, Sizes, read, spelled
@@ -17,6 +16,7 @@ from costmodel.cell.words import described
 from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES
 from costmodel.errors import shown
 from costmodel.options import CONVENTION, Whole
+from costmodel.results import INTEGER, TEXT, Result, frame
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Result):
     """The cost of one fine-tuning step, as numbers where the point is a number and as formulas everywhere.
 
     Attributes:
@@ -52,6 +52,8 @@ class Estimate:
         overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
         formula: the closed form itself.
     """
+
+    SCHEMA: ClassVar[str] = "costmodel.estimate/1"
 
     model: str
     alias: str | None
@@ -117,43 +119,35 @@ class Estimate:
 
         return None if first is None or later is None else later + Fraction(first - later, gap)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the contract's JSON object as plain data."""
-        data: dict[str, Any] = {"schema": "costmodel.estimate/1", **described(self.setup, self.alias)}
-        for name in ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown"):
-            data[name] = _plain(getattr(self, name))
-        data["grouped_convolutions"] = self.grouped_convolutions
-        return data
-
-    def to_json(self, indent: int | None = None) -> str:
-        """Return the contract's JSON object as text."""
-        return json.dumps(self.to_dict(), indent=indent)
+    def content(self) -> dict[str, Any]:
+        """Return the contract's JSON object, without the name of its schema."""
+        names = ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown")
+        told = {name: _plain(getattr(self, name)) for name in names}
+        return {**described(self.setup, self.alias), **told, "grouped_convolutions": self.grouped_convolutions}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each number: ``quantity``, ``part``, ``phase``, ``value``, ``unit``, ``formula``.
 
         ``value`` has pandas' nullable integer type; it is missing where the point is symbolic.
         """
-        import pandas as pd
+        columns = {name: INTEGER if name == "value" else TEXT for name in _COLUMNS}
+        return frame((dict(zip(_COLUMNS, row, strict=True)) for row in self._rows()), columns)
 
-        rows: list[tuple[str, str, str | None, int | None, str, str]] = []
+    def _rows(self) -> Iterator[tuple[str, str, str | None, int | None, str, str]]:
+        texts = self.formulas["memory"]
         for convention in CONVENTIONS:
             for phase in PHASES:
                 text = self.formulas["flops"][convention][phase]
-                rows.append(("flops", convention, phase, self.flops[convention][phase], "FLOP", text))
+                yield "flops", convention, phase, self.flops[convention][phase], "FLOP", text
         for kind in KINDS:
             for phase in PHASES:
                 value = self.flops["arithmetic"]["by_kind"][phase][kind]
-                rows.append(
-                    ("flops", f"arithmetic.{kind}", phase, value, "FLOP", self.formula.text(kind_key(kind, phase)))
-                )
+                yield "flops", f"arithmetic.{kind}", phase, value, "FLOP", self.formula.text(kind_key(kind, phase))
         for group in GROUPS:
-            rows.append(("memory", group, None, self.memory["groups"][group], "byte", self.formulas["memory"][group]))
+            yield "memory", group, None, self.memory["groups"][group], "byte", texts[group]
         for total in ("sum_of_group_peaks", "peak"):
-            rows.append(("memory", total, None, self.memory[total], "byte", self.formulas["memory"][total]))
-        rows.append(("memory", "input", None, self.memory["input"], "byte", self.formula.text(INPUT)))
-        frame = pd.DataFrame(rows, columns=["quantity", "part", "phase", "value", "unit", "formula"])
-        return frame.astype({"value": "Int64"})
+            yield "memory", total, None, self.memory[total], "byte", texts[total]
+        yield "memory", "input", None, self.memory["input"], "byte", self.formula.text(INPUT)
 
     @property
     def sympy(self) -> dict[str, Any]:
@@ -174,6 +168,9 @@ class Estimate:
             return expression
 
         return {**parse(self.formulas), "symbols": parse(self.symbols)}
+
+
+_COLUMNS = ("quantity", "part", "phase", "value", "unit", "formula")
 
 
 def _plain(value: Any) -> Any:

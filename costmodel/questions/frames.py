@@ -1,11 +1,12 @@
-"""Swept points as rows: a pandas frame, or a file written a chunk at a time."""
+"""Swept points as rows: plain data, a pandas frame, or a file written a chunk at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,8 @@ import pyarrow as pa
 from costmodel.contract import AXES
 from costmodel.errors import InputError
 from costmodel.files import FORMULA, replacing
-from costmodel.questions.sweep import COLUMNS, Chunk
+from costmodel.questions.sweep import COLUMNS, Chunk, Grid, Refusal, Say, sweep
+from costmodel.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,13 +42,69 @@ def rows(chunk: Chunk) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def frame(chunks: Sequence[Chunk]) -> pd.DataFrame:
-    """Return chunks as one pandas frame; axes have pandas' nullable integer type."""
-    import pandas as pd
+@dataclass(frozen=True)
+class Sweep(Result):
+    """The points of a sweep that have a cost; its length is their number.
 
-    table = pa.concat_tables([rows(chunk) for chunk in chunks]) if chunks else SCHEMA.empty_table()
-    made: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return made
+    Attributes:
+        points: how many there are.
+        chunks: the points with their costs, in the order of the grids; none where they were not to be kept.
+        refusals: the points that have no cost, with the reason, for each cell that has any.
+    """
+
+    SCHEMA: ClassVar[str] = "costmodel.sweep/1"
+
+    points: int
+    chunks: tuple[Chunk, ...]
+    refusals: tuple[Refusal, ...]
+
+    def __len__(self) -> int:
+        return self.points
+
+    def content(self) -> dict[str, Any]:
+        """Return one row for each point, FLOPs and bytes: `SCHEMA` has the columns."""
+        return {"rows": self._table().to_pylist()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the same rows as one pandas frame; numbers have pandas' nullable integer type."""
+        import pandas as pd
+
+        made: pd.DataFrame = self._table().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        return made
+
+    def _table(self) -> pa.Table:
+        return pa.concat_tables([rows(chunk) for chunk in self.chunks]) if self.chunks else SCHEMA.empty_table()
+
+
+def gathered(
+    grids: Sequence[Grid], say: Say = lambda *_: None, use: Callable[[Chunk], object] | None = None, keep: bool = True
+) -> Sweep:
+    """Evaluate grids and gather what comes of them.
+
+    Args:
+        grids: what to evaluate, in order.
+        say: told what is being worked on, points done and points in all.
+        use: gets each chunk as it is made.
+        keep: whether the result has the chunks; without them memory does not grow with their number.
+
+    Raises:
+        InputError: where no point has a cost.
+    """
+    points = 0
+    chunks: list[Chunk] = []
+    refusals: list[Refusal] = []
+    for found in sweep(grids, say):
+        if isinstance(found, Refusal):
+            refusals.append(found)
+            continue
+        points += len(found)
+        if use is not None:
+            use(found)
+        if keep:
+            chunks.append(found)
+    if not points:
+        raise InputError(refusals[0].reason)
+    return Sweep(points, tuple(chunks), tuple(refusals))
 
 
 @contextmanager

@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from costmodel.contract import PHASES, phase_of
+from costmodel.cell.request import Request, numbers_only
+from costmodel.cell.setup import Setup
+from costmodel.cell.words import described
+from costmodel.contract import CONVENTIONS, PHASES, Point, phase_of
+from costmodel.errors import unknown
 from costmodel.questions.peak import timeline
+from costmodel.results import INTEGER, TEXT, Several, frame
 from costmodel.rules.call import whole
 from costmodel.tracing.attribution import alive, attribute
 from costmodel.tracing.record import StepRecord
+from costmodel.tracing.step import record_step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUTSIDE = "(step)"
 """What stands for the empty path: calls of the model's own forward, the loss, and what belongs to no module."""
+
+BYTES = ("param", "grad", "saved")
+SORTED_BY = ("path", *PHASES, *BYTES)
+"""What rows can be sorted by: the model's order, or a column, largest first."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,95 @@ class LayerCost:
     def name(self) -> str:
         """The path as shown: `OUTSIDE` where it is empty."""
         return self.path or OUTSIDE
+
+    def value(self, column: str) -> int:
+        """Return a phase's FLOPs or a number of bytes by its name."""
+        return self.flops[column] if column in PHASES else int(getattr(self, column))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        held = {column: self.value(column) for column in BYTES}
+        return {"path": self.path, "kind": self.kind, "flops": dict(self.flops), **held}
+
+
+@dataclass(frozen=True)
+class Layers(Several[LayerCost]):
+    """The cost of each module: a sequence of rows.
+
+    Attributes:
+        setup, point: the cell.
+        alias: the name that its model was asked for by, where it is another.
+        convention: how FLOPs are counted.
+        depth: the longest path that has a row, in names; ``None`` for any.
+        tree: whether a row includes all below it; else the rows add up.
+        sort: what they are sorted by, one of `SORTED_BY`; ``None`` for the model's order.
+        total: the cost of the step.
+    """
+
+    SCHEMA: ClassVar[str] = "costmodel.layers/1"
+
+    setup: Setup
+    point: Point
+    alias: str | None
+    convention: str
+    depth: int | None
+    tree: bool
+    sort: str | None
+    total: LayerCost
+
+    def content(self) -> dict[str, Any]:
+        """Return the cell, how its modules are shown, and their costs."""
+        cell = {**described(self.setup, self.alias), "point": self.point.values()}
+        shape = {"convention": self.convention, "depth": self.depth, "tree": self.tree, "sort": self.sort}
+        return {**cell, **shape, "modules": [row.to_dict() for row in self], "total": self.total.to_dict()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each module: path, class, phases in FLOPs, bytes; the total is not among them."""
+        columns = {"path": TEXT, "kind": TEXT, **dict.fromkeys((*PHASES, *BYTES), INTEGER)}
+        return frame(({**row.to_dict(), **row.flops} for row in self), columns)
+
+
+def by_module(
+    setup: Setup,
+    asked: Request,
+    alias: str | None = None,
+    *,
+    convention: str = "arithmetic",
+    depth: int | None = 2,
+    sort: str | None = None,
+    tree: bool | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Layers:
+    """Trace a cell at one point and add up the cost of each of its modules.
+
+    Args:
+        setup: the cell.
+        asked: the point, numbers only.
+        alias: the name that its model was asked for by, where it is another.
+        convention: how FLOPs are counted.
+        depth: names of a path to show: 1 for the model's children, ``None`` for any; deeper ones are added up.
+        sort: one of `SORTED_BY`, largest first; the model's order if left out.
+        tree: whether a row includes all below it; if left out, where rows are not sorted.
+        say: told what is being traced.
+
+    Raises:
+        InputError: for bad input.
+        TraceError: for a step that cannot be traced.
+    """
+    point = numbers_only(asked, "modules are looked at at one point")
+    if convention not in CONVENTIONS:
+        raise unknown("convention", convention, CONVENTIONS)
+    if sort is not None and sort not in SORTED_BY:
+        raise unknown("column", sort, SORTED_BY)
+    nested = sort is None if tree is None else tree
+    say(f"tracing {setup.label}")
+    record = record_step(setup, point)
+    own = layers(record, convention)
+    rows = (rolled if nested else folded)(own, depth, record.modules)
+    if sort is not None and sort != "path":
+        key = methodcaller("value", sort)
+        rows = tuple(in_order(rows, key) if nested else sorted(rows, key=key, reverse=True))
+    return Layers(rows, setup, point, alias, convention, depth, nested, sort, total(own))
 
 
 def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCost, ...]:

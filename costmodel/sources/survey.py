@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from costmodel.algebra.formula import Derivation
 from costmodel.cell.request import Request, request
@@ -18,6 +18,7 @@ from costmodel.cell.subjects import model_table
 from costmodel.errors import CostModelError, InputError, LiftError, unknown
 from costmodel.files import write_whole
 from costmodel.methods import PAPER
+from costmodel.results import Result
 from costmodel.signals import ignored_by_children
 from costmodel.sources.atlas import FOLDER, SCHEMA, intact, seal, stored
 from costmodel.sources.cache import source_digest
@@ -40,7 +41,45 @@ def models() -> list[str]:
     return [name for name, row in rows if not {"alias_of", "refused", "kind"} & row.keys()]
 
 
-def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
+@dataclass(frozen=True)
+class Built(Result):
+    """What a build has done.
+
+    Attributes:
+        written: models whose file was written.
+        current: how many of those asked for an earlier, interrupted build had written already.
+    """
+
+    SCHEMA: ClassVar[str] = "costmodel.atlas.build/1"
+
+    written: tuple[str, ...]
+    current: int
+
+    def content(self) -> dict[str, Any]:
+        """Return the models written, and how many were current."""
+        return {"written": list(self.written), "current": self.current}
+
+
+@dataclass(frozen=True)
+class Checked(Result):
+    """What a check has found.
+
+    Attributes:
+        checked: how many formulas were derived again.
+        stale: a line for each file that is damaged and each formula that is another now.
+    """
+
+    SCHEMA: ClassVar[str] = "costmodel.atlas.check/1"
+
+    checked: int
+    stale: tuple[str, ...]
+
+    def content(self) -> dict[str, Any]:
+        """Return how many were checked, and the complaints."""
+        return {"checked": self.checked, "stale": list(self.stale)}
+
+
+def build(chosen: Sequence[str], jobs: int, say: Say) -> Built:
     """Derive the formulas of models and write each model's file whole.
 
     Until a build is complete a journal beside the files says which ones are done, so that an interrupted one goes on
@@ -50,9 +89,6 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
         chosen: models by name; all where empty.
         jobs: processes at a time.
         say: told of each finished model.
-
-    Returns:
-        The models whose file was written.
 
     Raises:
         InputError: for a name that is not in the atlas, or a folder that cannot be written.
@@ -85,7 +121,25 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> list[str]:
             raise
     if not chosen:
         journal.unlink(missing_ok=True)
-    return wanted
+    return Built(tuple(wanted), len(chosen or known) - len(wanted))
+
+
+def check(sample: int | None, seed: int, say: Say) -> Checked:
+    """Derive stored formulas again and compare.
+
+    Args:
+        sample: how many, drawn at random; all if left out.
+        seed: decides which ones are drawn.
+        say: told what is derived, how many are done and how many there are.
+    """
+    chosen = entries()
+    if sample is not None:
+        chosen = random.Random(seed).sample(chosen, min(sample, len(chosen)))  # noqa: S311  # a sample, not a secret
+    complaints = damaged()
+    for done, entry in enumerate(chosen):
+        say(str(entry), done, len(chosen))
+        complaints += filter(None, [stale(entry)])
+    return Checked(len(chosen), tuple(complaints))
 
 
 def _read(journal: Path) -> tuple[dict[str, Any], list[str]]:

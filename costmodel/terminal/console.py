@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from costmodel.results import Result
 
 LONGEST_WORD = 300
 """Characters of a word that a message repeats; of a longer one only the beginning is said."""
@@ -34,9 +35,9 @@ def plain_text(text: str) -> str:
     return escape(visible(text))
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON object with exact integers on standard output."""
-    print(json.dumps(value))
+def print_json(result: Result) -> None:
+    """Print a result as one JSON object with exact integers on standard output."""
+    print(result.to_json())
 
 
 @contextmanager

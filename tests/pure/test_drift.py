@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from costmodel.terminal.cli import main
+from tests.lines import printed
 from validate.cell import CellSpec
 from validate.suites.drift import compare, gathered, stated
 
@@ -105,8 +106,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "torch 2.14.0, torchvision 0.28.0, peft 0.21.2, galore_torch 1.0" in out
     assert "changed: resnet18 fft N=1 H=64 W=64" in out
     assert "peak measured: 4 -> 5 (+25.0%)" in out
-    assert main(["drift", old, new, "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
+    told = printed(f"drift {old} {new}", capsys, status=1)
     assert told["schema"] == "costmodel.drift/1"
     assert (told["same"], told["unchanged"], told["old"]["versions"]) == (False, 1, [OLD])
     assert told["changed"][0]["numbers"] == [

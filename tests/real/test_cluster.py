@@ -15,6 +15,7 @@ import pytest
 
 from costmodel.terminal.cli import main
 from tests.processes import alive, ancestors, needs_proc, until
+from tests.schemas import read
 from validate.cell import CellSpec
 from validate.workers.helper import answer_for, task_for
 from validate.workers.limits import Limits
@@ -81,7 +82,7 @@ def test_a_worker_killed_in_the_middle_of_a_cell_loses_none_and_doubles_none(clu
     os.kill(worker, signal.SIGKILL)
     out, error = running.communicate(timeout=300)
     assert running.returncode == 0, error
-    assert [row["verdict"] for row in json.loads(out)["rows"]] == ["equal"] * 5
+    assert [row["verdict"] for row in read(out)["rows"]] == ["equal"] * 5
     assert error == ""
     assert until(lambda: not alive(measuring), 20)  # the killed worker's cell
     lines = (tmp_path / "out" / "mine.jsonl").read_text().splitlines()

@@ -20,7 +20,8 @@ from costmodel.terminal.cli import main
 from costmodel.terminal.tables import Line, plain
 from validate.cell import OPERATORS
 from validate.commands.blocks import sounding_blocks
-from validate.deep import Quantity, Sounding, sound
+from validate.compare import Row
+from validate.deep import Sounding, sound
 from validate.depths import DEPTHS
 from validate.suites import journal
 from validate.suites.plan import Plan, plan_of
@@ -140,8 +141,8 @@ def test_one_cell_at_a_depth_is_measured_in_a_process_of_its_own() -> None:
 
 def test_an_estimate_has_an_error_and_no_equal() -> None:
     (spec,) = one_cell().cells
-    quantities = (Quantity("time.step", 1.1, 1.0),)
-    sounding = Sounding(DEPTHS["time"], spec.setup, spec.at, None, quantities, ("a note",), 1.0)
+    rows = (Row("time.step", "time", 1.1, 1.0),)
+    sounding = Sounding(rows, ("a note",), DEPTHS["time"], spec.setup, spec.at, None, 1.0)
     assert sounding.to_dict()["equal"] is None
     assert sounding.to_dict()["rows"][0]["error"] == pytest.approx(0.1)
     text = "\n".join(plain(block) for block in sounding_blocks(sounding))

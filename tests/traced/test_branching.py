@@ -30,7 +30,7 @@ def peak(side: int) -> int:
 
 def test_a_sweep_checks_each_side() -> None:
     sides = [64, 100, 101, 120, 139, 140, 180]
-    swept = costmodel.sweep(Branching(), ["fft"], resolution=sides)
+    swept = costmodel.sweep(Branching(), ["fft"], resolution=sides).to_frame()
     assert list(swept["memory.peak"]) == [peak(side) for side in sides]
     assert peak(101) > 1.5 * peak(100)
 

@@ -11,7 +11,7 @@ import sympy
 
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
 from costmodel.terminal.cli import main
-from tests.lines import assert_refused
+from tests.lines import assert_refused, printed
 
 BAD = {
     "estimate mobilnet_v2": "unknown model 'mobilnet_v2': did you mean mobilenet_v2",
@@ -84,11 +84,7 @@ def test_too_small_names_what_would_be_accepted(capsys: pytest.CaptureFixture[st
 
 
 def run(line: str, capsys: pytest.CaptureFixture[str]) -> dict:
-    assert main([*line.split(), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert out.count("\n") == 1
-    assert err == ""
-    return json.loads(out)
+    return printed(line, capsys)
 
 
 def test_json_of_a_numeric_point(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,17 +15,12 @@ from costmodel.cell.training import Training
 from costmodel.contract import CONVENTIONS, GROUPS, PHASES
 from costmodel.errors import InputError
 from costmodel.methods import METHODS, PAPER, Options
-from costmodel.questions.compare import to_dict, to_frame
 from costmodel.terminal.cli import main
-from tests.lines import assert_refused
+from tests.lines import assert_refused, printed
 
 
 def compared(line: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    assert main([*line.split(), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert out.count("\n") == 1
-    assert err == ""
-    data = json.loads(out)
+    data = printed(line, capsys)
     assert data["schema"] == "costmodel.compare/1"
     assert data["reference"] == "fft"
     return data
@@ -186,10 +181,12 @@ def test_a_share_of_nothing_is_no_number() -> None:
 
 def test_python_gives_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     sides = costmodel.compare(["resnet18"], rank=8, point={"batch": 2}, convention="paper")
-    printed = compared("compare resnet18 --rank 8 --batch 2 --convention paper", capsys)
-    assert json.loads(json.dumps(to_dict(sides))) == printed
-    frame = to_frame(sides)
-    for (_, row), cell in zip(frame.iterrows(), printed["cells"], strict=True):
+    told = compared("compare resnet18 --rank 8 --batch 2 --convention paper", capsys)
+    assert json.loads(sides.to_json()) == told
+    assert [side.estimate.method for side in sides] == [*PAPER]
+    assert [side.estimate.method for side in sides[1:3]] == [*PAPER[1:3]]
+    frame = sides.to_frame()
+    for (_, row), cell in zip(frame.iterrows(), told["cells"], strict=True):
         assert (row["model"], row["method"]) == ("resnet18", cell["method"])
         assert row[[*GROUPS]].to_dict() == cell["memory"]["groups"]
         assert row[[*PHASES]].to_dict() == {phase: cell["flops"]["paper"][phase] for phase in PHASES}

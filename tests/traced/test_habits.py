@@ -19,6 +19,7 @@ import pytest
 
 from costmodel.terminal.cli import main
 from costmodel.terminal.commands import COMMANDS
+from tests.lines import printed
 from validate.suites.journal import records
 from validate.suites.plan import plan_of
 from validate.suites.table import journal_of
@@ -173,27 +174,6 @@ def test_a_dumb_terminal_gets_no_escape_codes() -> None:
     assert ESCAPE not in on_a_terminal("methods", TERM="dumb")
 
 
-JSON_LINES = (
-    *(line for line in LINES if not line.startswith(("formula", "report"))),
-    "formula resnet18 --method lora",
-    "sweep resnet18 --rank 1:50 --batch 1:4",
-    "size mobilenet_v3 resnet18 --memory 32MiB --memory 1GiB",
-    "peak alexnet --method lora --rank 2",
-)
-
-
-@pytest.mark.parametrize("line", JSON_LINES)
-def test_json_is_one_object_with_exact_integers(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*line.format(folder=folder).split(), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    assert out.endswith("\n")
-    data = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert isinstance(data, dict)
-    if line not in ("models", "methods"):
-        assert re.fullmatch(r"costmodel\.\w+(\.\w+)?/\d+", data["schema"])
-
-
 def test_as_a_module_and_as_a_command() -> None:
     """``python -m costmodel`` and the installed ``costmodel`` are the same program."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -216,8 +196,7 @@ def test_1_where_something_differs(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     from costmodel.sources import survey
 
     monkeypatch.setattr(survey, "stale", lambda entry: f"{entry}: wrong")
-    assert main("atlas check --sample 2 --json".split()) == 1
-    found = json.loads(capsys.readouterr().out)
+    found = printed("atlas check --sample 2", capsys, status=1)
     assert found["checked"] == len(found["stale"]) == 2
     monkeypatch.setattr(survey, "stale", lambda entry: "")
     assert main("atlas check --sample 2".split()) == 0
@@ -228,8 +207,8 @@ def test_1_where_something_differs(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     ("line", "place"),
     [
         ("estimate resnet18", "costmodel.sources.source.Source.derivation"),
-        ("compare resnet18", "costmodel.terminal.commands.compare.answer"),
-        ("size resnet18 --memory 1GiB", "costmodel.terminal.commands.size.fit"),
+        ("compare resnet18", "costmodel.questions.compare.answer"),
+        ("size resnet18 --memory 1GiB", "costmodel.questions.fits.fit"),
         ("sweep resnet18", "costmodel.questions.sweep.evaluate"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import Any
 
@@ -18,6 +17,7 @@ from costmodel.tracing.pointwise import add_up
 from costmodel.tracing.protocol import adapted_model
 from costmodel.tracing.record import BIRTH, DEATH, StepRecord
 from costmodel.tracing.step import record_step
+from tests.lines import printed
 
 CELLS: dict[str, tuple[str, str, dict[str, Any], Point]] = {
     "fft": ("mobilenet_v2", "fft", {}, Point(2, 97, 161, None)),
@@ -188,12 +188,11 @@ def test_a_tree_keeps_families_together() -> None:
 
 # -- the command ---------------------------------------------------------------------------------------------------
 
-BN_HEAD = ["layers", "mobilenet_v3", "--method", "bn_head", "--batch", "2", "--resolution", "96"]
+BN_HEAD = "layers mobilenet_v3 --method bn_head --batch 2 --resolution 96"
 
 
 def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*BN_HEAD, "--json", "--flat", "--depth", "all", "--convention", "torch"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = printed(f"{BN_HEAD} --flat --depth all --convention torch", capsys)
     rows = costs("bn_head", "torch")
     assert [row["path"] for row in found["modules"]] == list(rows)
     assert all(row["flops"] == rows[row["path"]].flops for row in found["modules"])
@@ -202,8 +201,7 @@ def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_command_sorts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*BN_HEAD, "--json", "--sort", "param"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = printed(f"{BN_HEAD} --sort param", capsys)
     params = [row["param"] for row in found["modules"]]
     assert params == sorted(params, reverse=True)
     assert sum(params) == found["total"]["param"]
@@ -211,7 +209,7 @@ def test_the_command_sorts(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_command_prints_a_tree(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(BN_HEAD) == 0
+    assert main(BN_HEAD.split()) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [line.split("  ")[0] for line in lines]
     assert {"features", "classifier", "(step)", "total"} <= set(names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -26,6 +25,7 @@ from costmodel.terminal.cli import main
 from costmodel.tracing.pointwise import add_up
 from costmodel.tracing.protocol import adapted_model
 from costmodel.tracing.record import StepRecord
+from tests.lines import printed
 
 CELLS = {
     "fft": ("mobilenet_v2", "fft", {}, Point(2, 97, 161, None)),
@@ -293,8 +293,7 @@ def test_around_a_point_names_every_term_on_the_map() -> None:
 
 
 def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["peak", "mobilenet_v3", "--method", "bn_head", "--json", "--top", "3"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = printed("peak mobilenet_v3 --method bn_head --top 3", capsys)
     _, peak, _ = traced("bn_head")
     assert found["peak"] == peak.bytes
     assert found["by_module"] == dict(peak.by_module)

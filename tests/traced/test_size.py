@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -16,29 +15,25 @@ import costmodel
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.algebra.polynomial import Polynomial
-from costmodel.cell.axes import LARGEST
 from costmodel.cell.request import Request, request
 from costmodel.cell.setup import setup_of
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
 from costmodel.methods import PAPER
+from costmodel.options import LARGEST
 from costmodel.questions.size import SCANNED, Budget, Cost, Fit, Largest, fit
 from costmodel.questions.tradeoff import recommend
 from costmodel.sources.source import Source
 from costmodel.terminal.cli import main
 from tests.cells import fresh, point
-from tests.lines import assert_refused
+from tests.lines import assert_refused, printed
 
 OPTION = {"rank": "r", "batch": "N", "resolution": "resolution", "length": "S"}
 MIB = 2**20
 
 
 def sized(line: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    assert main([*line.split(), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert out.count("\n") == 1
-    assert err == ""
-    data = json.loads(out)
+    data = printed(line, capsys)
     assert data["schema"] == "costmodel.size/1"
     return data["answers"]
 
@@ -396,7 +391,7 @@ def test_a_smaller_batch_is_advised_where_no_smaller_side_fits() -> None:
 
 def test_a_smaller_rank_is_advised_where_nothing_else_fits() -> None:
     cost = Cost(10, 10, 10)
-    source = cast(Source, SimpleNamespace(setup=SimpleNamespace(method=SimpleNamespace(name="lora"))))
+    source = cast(Source, SimpleNamespace(setup=SimpleNamespace(method=SimpleNamespace(name="lora", reach=1))))
     found = Fit(source, {}, cost, False, (Largest("r", 1234), Largest("N", None), Largest("side", None)))
     assert recommend([found], Budget(5, None))[1] == "nothing fits as asked for; lora does at a rank of up to 1,234"
 

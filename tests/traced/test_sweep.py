@@ -32,6 +32,7 @@ from costmodel.sources.source import Source
 from costmodel.terminal.cli import main
 from tests.cells import fresh, point
 from tests.lines import assert_refused
+from tests.schemas import check
 
 PAPER_LINE = "sweep mobilenet_v3 --rank 1:5:2 --batch 1:2 --resolution 33:97:64"
 NAMES = {"N": "batch", "H": "height", "W": "width", "S": "length", "r": "rank"}
@@ -53,6 +54,7 @@ def rows(line: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     data = json.loads(out, parse_float=no_float)
+    check(data)
     assert data["schema"] == "costmodel.sweep/1"
     return data["rows"]
 
@@ -90,7 +92,9 @@ def test_every_combination_of_sides_equals_a_single_answer(capsys: pytest.Captur
 def test_points_equal_a_fresh_trace(method: str, N: int, sides: tuple[int, ...], ranks: tuple[int, ...]) -> None:
     """Sides below 33 have a formula each; what a trace adds up to at one point is nobody's formula."""
     ranked = METHODS[method].ranked
-    found = costmodel.sweep("resnet18", [method], batch=[N], resolution=sides, **({"rank": ranks} if ranked else {}))
+    swept = costmodel.sweep("resnet18", [method], batch=[N], resolution=sides, **({"rank": ranks} if ranked else {}))
+    found = swept.to_frame()
+    assert len(swept) == len(found)
     assert len(found) == len(sides) * (len(ranks) if ranked else 1)
     for _, row in found.iterrows():
         at = point(method, N, int(row["H"]), int(row["W"]), int(row["r"]) if ranked else 1)
@@ -453,8 +457,10 @@ def test_a_table_shows_each_point(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_python_gives_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    frame = costmodel.sweep("mobilenet_v3", rank=range(1, 6, 2), batch=[1, 2], resolution=np.array([33, 97]))
-    printed = pd.DataFrame(rows(PAPER_LINE, capsys))
+    swept = costmodel.sweep("mobilenet_v3", rank=range(1, 6, 2), batch=[1, 2], resolution=np.array([33, 97]))
+    frame, told = swept.to_frame(), rows(PAPER_LINE, capsys)
+    assert json.loads(swept.to_json())["rows"] == told
+    printed = pd.DataFrame(told)
     assert [*frame.columns] == [*printed.columns]
     assert frame.astype(object).where(frame.notna(), None).to_dict("records") == printed.astype(object).where(
         printed.notna(), None

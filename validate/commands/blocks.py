@@ -36,18 +36,16 @@ def sounding_blocks(sounding: Sounding) -> list[Block]:
     """Lay out predicted and measured at one depth: the difference where they can be equal, else the relative error."""
     exact, unit = sounding.depth.exact, sounding.depth.unit
     rows = []
-    for one in sounding.quantities:
+    for one in sounding.rows:
         numbers = (
             f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in (one.predicted, one.measured)
         )
         last = f"{one.difference:,}" if exact else _percent(one.error)
-        rows.append(Row((one.name, *numbers, last), "bold red" if exact and one.difference else ""))
+        rows.append(Row((one.quantity, *numbers, last), "bold red" if exact and one.difference else ""))
     columns = ("quantity", *(f"{word}, {unit}" if unit else word for word in ("predicted", "measured")))
     verdict = {
         True: Line(f"equal: all {len(rows)} numbers", "bold green"),
-        False: Line(
-            f"{sum(one.difference != 0 for one in sounding.quantities)} of {len(rows)} numbers differ", "bold red"
-        ),
+        False: Line(f"{sum(one.difference != 0 for one in sounding.rows)} of {len(rows)} numbers differ", "bold red"),
         None: Line("An estimate: there is no equal, only its error.", "bold"),
     }[sounding.equal]
     return [

@@ -30,7 +30,7 @@ def drift(
 
     found = compare(load(old), load(new), _share(tolerance))
     if as_json:
-        print_json(found.to_dict())
+        print_json(found)
     else:
         from validate.commands.blocks import drift_blocks
 

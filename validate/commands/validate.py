@@ -153,7 +153,7 @@ def validate(
     with working() as say:
         comparison = validate_cell(setup, asked, cell.alias(setup), say)
     if as_json:
-        print_json(comparison.to_dict())
+        print_json(comparison)
     else:
         from validate.commands.blocks import comparison_blocks
 
@@ -167,7 +167,7 @@ def _sound(cell: CellArguments, depth: str, as_json: bool) -> int:
     with working() as say:
         sounding = sound(_spec(cell, depth), cell.alias(cell.setup()), say)
     if as_json:
-        print_json(sounding.to_dict())
+        print_json(sounding)
     else:
         from validate.commands.blocks import sounding_blocks
 
@@ -219,7 +219,7 @@ def _run_suite(suite: str, model: str | None, depth: str | None, folder: Path, r
 def print_suite(table: SuiteTable, as_json: bool) -> int:
     """Print a suite's table and return the exit status that goes with it."""
     if as_json:
-        print_json({"schema": "costmodel.suite/1", "rows": [row.to_dict() for row in table.rows]})
+        print_json(table)
     else:
         from validate.commands.blocks import suite_blocks
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.errors import InputError
-from validate.cellkey import is_exact, told
+from costmodel.results import NUMBER, TEXT, Result, frame
+from validate.cellkey import is_exact, label, told
 from validate.suites.journal import Record, records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Number = int | float
 KINDS = ("predicted", "measured")
@@ -77,9 +81,11 @@ class CellDrift:
         return {"cell": told(self.cell), "verdict": {"old": old, "new": new}, "numbers": numbers}
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+@dataclass(frozen=True)
+class Drift(Result):
     """All that has changed between two result files."""
+
+    SCHEMA: ClassVar[str] = "costmodel.drift/1"
 
     old: Results
     new: Results
@@ -97,8 +103,8 @@ class Drift:
         """Whether nothing has changed."""
         return not (self.added or self.removed or self.changed)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
+    def content(self) -> dict[str, Any]:
+        """Return what the files are, and every cell and number that has changed."""
         files = {
             name: {
                 "file": str(side.path),
@@ -108,7 +114,6 @@ class Drift:
             for name, side in (("old", self.old), ("new", self.new))
         }
         return {
-            "schema": "costmodel.drift/1",
             **files,
             "same": self.same,
             "unchanged": self.unchanged,
@@ -116,6 +121,11 @@ class Drift:
             "removed": [told(cell) for cell in self.removed],
             "changed": [cell.to_dict() for cell in self.changed],
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each number that has changed, with its cell in a line."""
+        rows = ({"cell": label(one.cell), **change.to_dict()} for one in self.changed for change in one.changes)
+        return frame(rows, {**dict.fromkeys(("cell", "quantity", "kind", "old", "new"), TEXT), "change": NUMBER})
 
 
 def load(path: Path) -> Results:

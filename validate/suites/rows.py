@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.cell.axes import AXIS
 from costmodel.contract import AXES
 from costmodel.errors import InputError
+from costmodel.results import INTEGER, NUMBER, TEXT, Result, frame
 from validate.cell import OPERATORS, CellSpec
 from validate.depths import DEPTHS, Depth
 from validate.suites.journal import Record
 from validate.suites.predictions import Number, Prediction
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EQUAL, MEASURED, REFUSED, NOT_RUN, MISSING = "equal", "measured", "refused", "not run", "missing"
 GOOD = (EQUAL, MEASURED, REFUSED, NOT_RUN)
@@ -113,6 +117,20 @@ class Row:
         }
         return told if exact else {**told, "depth": self.spec.depth, "quantities": self.quantities}
 
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield each quantity with the cell it is of; of a cell that has none, one without numbers."""
+        nothing: dict[str, Number | None] = {"predicted": None, "measured": None, "error": None}
+        for name, numbers in (self.quantities or {self.depth.headline: nothing}).items():
+            yield {
+                **self.cell,
+                "depth": self.spec.depth,
+                "verdict": self.verdict,
+                "quantity": name,
+                **numbers,
+                "seconds": self.seconds,
+                "command": command(self.spec),
+            }
+
     @property
     def quantities(self) -> dict[str, dict[str, Number | None]]:
         """Every quantity: predicted, measured and the relative error of an estimate."""
@@ -123,8 +141,18 @@ class Row:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class SuiteTable:
+_COLUMNS = {
+    **dict.fromkeys(("model", "method", "setting"), TEXT),
+    **dict.fromkeys(AXES, INTEGER),
+    **dict.fromkeys(("depth", "verdict", "quantity"), TEXT),
+    **dict.fromkeys(("predicted", "measured"), TEXT),  # integers or fractions, by the depth
+    **dict.fromkeys(("error", "seconds"), NUMBER),
+    "command": TEXT,
+}
+
+
+@dataclass(frozen=True)
+class SuiteTable(Result):
     """All rows of a suite, with the versions they hold for.
 
     Attributes:
@@ -133,6 +161,8 @@ class SuiteTable:
         rows: in the suite's order.
         versions: of the packages that decide the numbers.
     """
+
+    SCHEMA: ClassVar[str] = "costmodel.suite/1"
 
     name: str
     words: tuple[str, ...]
@@ -143,6 +173,14 @@ class SuiteTable:
     def equal(self) -> bool:
         """Whether every cell that was run is equal, or an estimate, and none failed."""
         return all(row.kind in GOOD for row in self.rows)
+
+    def content(self) -> dict[str, Any]:
+        """Return every row."""
+        return {"rows": [row.to_dict() for row in self.rows]}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each quantity of each cell; a cell without any has one without numbers."""
+        return frame((line for row in self.rows for line in row.lines()), _COLUMNS)
 
     @property
     def summary(self) -> str:

@@ -14,7 +14,7 @@ from costmodel.files import in_sheet, write_whole
 from validate.cell import OPERATORS
 from validate.markup import code, literal
 from validate.suites.predictions import Number
-from validate.suites.rows import Row, SuiteTable, command
+from validate.suites.rows import Row, SuiteTable
 
 
 def write(table: SuiteTable, folder: Path) -> None:
@@ -44,17 +44,7 @@ def _sheet(table: SuiteTable) -> Iterator[dict[str, Any]]:
         yield from (row.to_dict() for row in table.rows)
         return
     for row in table.rows:
-        nothing: dict[str, Number | None] = {"predicted": None, "measured": None, "error": None}
-        for name, numbers in (row.quantities or {row.depth.headline: nothing}).items():
-            yield {
-                **row.cell,
-                "depth": row.spec.depth,
-                "verdict": row.verdict,
-                "quantity": name,
-                **numbers,
-                "seconds": row.seconds,
-                "command": command(row.spec),
-            }
+        yield from row.lines()
 
 
 def _markdown(table: SuiteTable, folder: Path) -> Iterator[str]:

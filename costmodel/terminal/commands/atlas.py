@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Annotated
 
 import typer
@@ -21,16 +20,14 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Derive the formulas of every classification model with the five methods; an interrupted build goes on."""
-    from costmodel.sources.survey import build as build_atlas
-    from costmodel.sources.survey import models as known
+    from costmodel.sources import survey
 
     with progress() as say:
-        written = build_atlas(models or [], jobs, say)
-    current = len(models or known()) - len(written)
+        found = survey.build(models or [], jobs, say)
     if as_json:
-        print_json({"schema": "costmodel.sources.atlas.build/1", "written": written, "current": current})
+        print_json(found)
     else:
-        show([Line(f"{len(written)} models written, {current} were current already")])
+        show([Line(f"{len(found.written)} models written, {found.current} were current already")])
 
 
 @atlas.command(epilog="Example: costmodel atlas check --sample 5")
@@ -42,18 +39,13 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Derive shipped formulas again and compare: exit status 1 when one is stale, or a file damaged."""
-    from costmodel.sources.survey import damaged, entries, stale
+    from costmodel.sources import survey
 
-    chosen = entries()
-    if sample is not None:
-        chosen = random.Random(seed).sample(chosen, min(sample, len(chosen)))  # noqa: S311  # a sample, not a secret
-    complaints = damaged()
     with progress() as say:
-        for done, entry in enumerate(chosen):
-            say(str(entry), done, len(chosen))
-            complaints += filter(None, [stale(entry)])
+        found = survey.check(sample, seed, say)
     if as_json:
-        print_json({"schema": "costmodel.sources.atlas.check/1", "checked": len(chosen), "stale": complaints})
+        print_json(found)
     else:
-        show([*map(Line, complaints), Line(f"{len(chosen)} formulas derived again, {len(complaints)} stale")])
-    raise typer.Exit(1 if complaints else 0)
+        summary = f"{found.checked} formulas derived again, {len(found.stale)} stale"
+        show([*map(Line, found.stale), Line(summary)])
+    raise typer.Exit(1 if found.stale else 0)

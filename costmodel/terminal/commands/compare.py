@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from costmodel.cell.request import numbers_only
 from costmodel.contract import GROUPS, PHASES, STEP_PHASES
-from costmodel.questions.compare import Side, side_by_side, to_dict
-from costmodel.questions.estimate import answer
+from costmodel.questions.compare import Comparison, Side
+from costmodel.questions.compare import compare as compared
 from costmodel.sources.source import Source
 from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
@@ -37,24 +36,21 @@ def compare(
 ) -> None:
     """Put methods and models side by side: memory groups, FLOPs of each phase, and ratios to full fine-tuning."""
     setups = cells.setups()
-    asked = cells.requests(setups)
-    for request in asked:
-        numbers_only(request, "methods are compared at one point")
+    asked = [
+        (Source(setup), request, cells.alias(setup))
+        for setup, request in zip(setups, cells.requests(setups), strict=True)
+    ]
     with working() as say:
-        estimates = []
-        for setup, request in zip(setups, asked, strict=True):
-            note = partial(say, f"tracing {setup.label}")
-            estimates.append(answer(Source(setup), request, cells.alias(setup), note))
-    sides = side_by_side(estimates, convention)
+        found = compared(asked, convention, say=say)
     if plot is not None:
-        _draw(sides, figure, plot)
+        _draw(found, figure, plot)
     if as_json:
-        print_json(to_dict(sides))
+        print_json(found)
     else:
-        show(_blocks(sides))
+        show(_blocks(found))
 
 
-def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
+def _draw(sides: Comparison, figure: Figure, path: Path) -> None:
     from costmodel.output import plots
 
     models = {model: [side for side in sides if side.estimate.model == model] for model in _models(sides)}
@@ -69,7 +65,7 @@ def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
         peaks = {m: {k: e.memory["peak"] for k, e in methods.items()} for m, methods in of.items()}
         drawn = plots.memory_bars(groups, peaks, title)
     else:
-        convention = sides[0].convention
+        convention = sides.convention
         phases = {
             model: {
                 name: {phase: found.flops[convention][phase] for phase in STEP_PHASES}
@@ -81,11 +77,11 @@ def _draw(sides: list[Side], figure: Figure, path: Path) -> None:
     plots.save(drawn, path)
 
 
-def _models(sides: list[Side]) -> list[str]:
+def _models(sides: Sequence[Side]) -> list[str]:
     return list(dict.fromkeys(side.estimate.model for side in sides))
 
 
-def _blocks(sides: list[Side]) -> list[Block]:
+def _blocks(sides: Sequence[Side]) -> list[Block]:
     blocks: list[Block] = []
     for model in _models(sides):
         chosen = [side for side in sides if side.estimate.model == model]
@@ -100,13 +96,13 @@ _LEGEND = (
 )
 
 
-def _heading(sides: list[Side]) -> str:
+def _heading(sides: Sequence[Side]) -> str:
     first = sides[0].estimate
     alias = f" ({first.alias})" if first.alias else ""
     return f"{first.model}{alias}: {_point(sides)}"
 
 
-def _point(sides: list[Side]) -> str:
+def _point(sides: Sequence[Side]) -> str:
     """Say what the methods of one model have in common."""
     first = sides[0].estimate
     points = {axis: value for side in sides for axis, value in side.estimate.point.items() if value is not None}
@@ -116,7 +112,7 @@ def _point(sides: list[Side]) -> str:
     return f"{sizes}{classes}, loss {first.loss}{told}"
 
 
-def _memory(sides: list[Side]) -> Table:
+def _memory(sides: Sequence[Side]) -> Table:
     rows = [
         Row(
             (
@@ -133,7 +129,7 @@ def _memory(sides: list[Side]) -> Table:
     return Table(("Memory", *GROUPS, "sum", "of fft", "peak", "of fft"), tuple(rows))
 
 
-def _flops(sides: list[Side]) -> Table:
+def _flops(sides: Sequence[Side]) -> Table:
     rows = [
         Row(
             (

@@ -9,6 +9,7 @@ import typer
 from costmodel.cell.request import numbers_only
 from costmodel.cell.training import require_float32
 from costmodel.questions.estimate import answer
+from costmodel.questions.on_host import OnHost
 from costmodel.sources.source import Source
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.commands import calibrator
@@ -46,8 +47,7 @@ def estimate(
     held = _resident(setup, traced_at) if traced_at and process else None
     time = _time(setup, traced_at, recalibrate) if traced_at and (calibrate or recalibrate) else None
     if as_json:
-        estimates = {"process": held, "time": time}
-        print_json(found.to_dict() | {name: one.to_dict() for name, one in estimates.items() if one})
+        print_json(OnHost(found, held, time))
         return
     from costmodel.terminal.render import estimate_blocks, resident_blocks, seconds_blocks
     from costmodel.terminal.tables import show

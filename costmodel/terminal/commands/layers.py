@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costmodel.cell.request import numbers_only
-from costmodel.cell.words import described, title
+from costmodel.cell.words import title
 from costmodel.contract import CONVENTIONS, PHASES
-from costmodel.errors import unknown
 from costmodel.options import positive
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.console import print_json, working
-from costmodel.terminal.tables import Line, Row, Table, show
+from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size, work
 
 if TYPE_CHECKING:
-    from costmodel.questions.layers import LayerCost
-
-_BYTES = ("param", "grad", "saved")
-_SORTED_BY = ("path", *PHASES, *_BYTES)
+    from costmodel.questions.layers import LayerCost, Layers
+_COLUMNS = ", ".join((*PHASES, "param", "grad", "saved"))
 
 
 @takes_cell
@@ -31,9 +26,7 @@ def layers(
     depth: Annotated[
         str, typer.Option(help="Names of a path to show: 1 for the model's children, or all. Deeper ones are added up.")
     ] = "2",
-    sort: Annotated[
-        str | None, typer.Option(help=f"Largest first, by {', '.join(_SORTED_BY[1:])}; path for the model's order.")
-    ] = None,
+    sort: Annotated[str | None, typer.Option(help=f"Largest first, by {_COLUMNS}; path for the model's order.")] = None,
     tree: Annotated[
         bool | None,
         typer.Option(
@@ -46,71 +39,45 @@ def layers(
 ) -> None:
     """Cost of each module: FLOPs of every phase, bytes of parameters, gradients and saved activations."""
     setup = cell.setup()
-    point = numbers_only(cell.request(setup), "modules are looked at at one point")
+    asked = cell.request(setup)
     deepest = None if depth == "all" else positive("depth", depth)
-    if convention not in CONVENTIONS:
-        raise unknown("convention", convention, CONVENTIONS)
-    if sort is not None and sort not in _SORTED_BY:
-        raise unknown("column", sort, _SORTED_BY)
-    nested = sort is None if tree is None else tree
-    from costmodel.questions import layers as engine
-    from costmodel.tracing.step import record_step
+    from costmodel.questions.layers import by_module
 
     with working() as say:
-        say(f"tracing {setup.label}")
-        record = record_step(setup, point)
-        own = engine.layers(record, convention)
-    rows = (engine.rolled if nested else engine.folded)(own, deepest, record.modules)
-    if sort is not None and sort != "path":
-        key = _value(sort)
-        rows = tuple(engine.in_order(rows, key) if nested else sorted(rows, key=key, reverse=True))
-    whole = engine.total(own)
+        found = by_module(
+            setup, asked, cell.alias(setup), convention=convention, depth=deepest, sort=sort, tree=tree, say=say
+        )
     if as_json:
-        head = {"schema": "costmodel.layers/1", **described(setup, cell.alias(setup)), "point": point.values()}
-        shape = {"convention": convention, "depth": deepest, "tree": nested, "sort": sort}
-        print_json({**head, **shape, "modules": [_plain(row) for row in rows], "total": _plain(whole)})
-        return
-    heading = Line(f"{title(setup, point.values(), cell.alias(setup))}, {convention} FLOPs", "bold")
-    show([heading, Line(), _table(rows, whole, nested), Line(), *map(Line, _remarks(nested))])
+        print_json(found)
+    else:
+        show(_blocks(found))
 
 
-def _value(column: str) -> Callable[[LayerCost], int]:
-    def value(row: LayerCost) -> int:
-        return row.flops[column] if column in PHASES else int(getattr(row, column))
-
-    return value
+def _blocks(found: Layers) -> list[Block]:
+    heading = f"{title(found.setup, found.point.values(), found.alias)}, {found.convention} FLOPs"
+    return [Line(heading, "bold"), Line(), _table(found), Line(), *map(Line, _remarks(found.tree))]
 
 
-def _plain(row: LayerCost) -> dict[str, Any]:
-    return {
-        "path": row.path,
-        "kind": row.kind,
-        "flops": dict(row.flops),
-        **{column: getattr(row, column) for column in _BYTES},
-    }
-
-
-def _table(rows: Iterable[LayerCost], whole: LayerCost, nested: bool) -> Table:
-    from costmodel.questions.layers import depth_of
+def _table(found: Layers) -> Table:
+    from costmodel.questions.layers import BYTES, depth_of
 
     def name(row: LayerCost) -> str:
-        if not nested or not row.path:
+        if not found.tree or not row.path:
             return row.name
         return "  " * (depth_of(row.path) - 1) + row.path.rpartition(".")[2]
 
-    rows = list(rows)
     # Only GaLore's first step differs from the others.
-    both = any(row.flops["optimizer_first"] != row.flops["optimizer"] for row in rows)
+    both = any(row.flops["optimizer_first"] != row.flops["optimizer"] for row in found)
     phases = {"forward": "forward", "backward": "backward", "optimizer": "optimizer, later" if both else "optimizer"}
     if both:
         phases = {"forward": "forward", "backward": "backward", "optimizer_first": "optimizer, step 0", **phases}
 
     def cells(row: LayerCost, label: str, kind: str) -> tuple[str, ...]:
-        return (label, kind, *(work(row.flops[phase]) for phase in phases), *(size(_value(c)(row)) for c in _BYTES))
+        return (label, kind, *(work(row.flops[phase]) for phase in phases), *(size(row.value(c)) for c in BYTES))
 
-    shown = [Row(cells(row, name(row), row.kind)) for row in rows]
-    shown.append(Row(cells(whole, "total", ""), "bold", rule=True))
-    return Table(("module", "kind", *phases.values(), *_BYTES), tuple(shown), left=2)
+    shown = [Row(cells(row, name(row), row.kind)) for row in found]
+    shown.append(Row(cells(found.total, "total", ""), "bold", rule=True))
+    return Table(("module", "kind", *phases.values(), *BYTES), tuple(shown), left=2)
 
 
 def _remarks(nested: bool) -> list[str]:

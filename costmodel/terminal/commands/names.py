@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import costmodel
+from costmodel.questions.names import Names
 from costmodel.terminal.arguments import AsJson
 from costmodel.terminal.console import print_json
 from costmodel.terminal.tables import Row, Table, show
@@ -10,16 +11,16 @@ from costmodel.terminal.tables import Row, Table, show
 
 def models(as_json: AsJson = False) -> None:
     """List the models known by name."""
-    _names("model", costmodel.models(), as_json)
+    _names(costmodel.models(), as_json)
 
 
 def methods(as_json: AsJson = False) -> None:
     """List the fine-tuning methods."""
-    _names("method", costmodel.methods(), as_json)
+    _names(costmodel.methods(), as_json)
 
 
-def _names(title: str, rows: dict[str, str], as_json: bool) -> None:
+def _names(names: Names, as_json: bool) -> None:
     if as_json:
-        print_json(rows)
+        print_json(names)
     else:
-        show([Table((title, "about"), tuple(map(Row, rows.items())), left=2)])
+        show([Table((names.KIND, "about"), tuple(map(Row, names.items())), left=2)])

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costmodel.cell.request import numbers_only
-from costmodel.cell.words import described, title
+from costmodel.cell.words import title
 from costmodel.contract import Point
-from costmodel.errors import CostModelError
-from costmodel.sources.source import Source
 from costmodel.terminal.arguments import AsJson, CellArguments, PlotFile, takes_cell
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size
 
 if TYPE_CHECKING:
-    from costmodel.questions.peak import Instant, LiveTensor, Peak, Timeline
+    from costmodel.questions.explained import Explanation
+    from costmodel.questions.peak import LiveTensor, Peak, Timeline
     from costmodel.questions.scan import Stretch
     from costmodel.questions.winners import Around
 
@@ -44,34 +41,20 @@ def peak(
     """Why the peak is where it is: the instant, what is alive then, and which instant is the peak elsewhere."""
     setup = cell.setup()
     asked = cell.request(setup)
-    point = numbers_only(asked, "the peak is explained at one point")
-    from costmodel.questions.peak import explain, timeline
-    from costmodel.questions.winners import around
-    from costmodel.sources.derive import Tracer
+    from costmodel.questions.explained import explained
 
-    others: Around | str = ""
     with working() as say:
-        say(f"tracing {setup.label}")
-        tracer = Tracer(setup)
-        record = tracer.at(point)
-        found, over_time = explain(record, top), timeline(record)
-        if where:
-            say(f"{setup.label}: which instant is the peak where")
-            try:
-                others = around(Source(setup), asked, tracer)
-            except CostModelError as error:
-                others = f"no closed form, so only this point is known: {error}"
-    heading = title(setup, point.values(), cell.alias(setup))
+        found = explained(setup, asked, cell.alias(setup), top=top, where=where, say=say)
     if plot is not None:
-        _draw(plot, over_time, heading)
+        _draw(plot, found.timeline, _heading(found))
     if as_json:
-        head = {"schema": "costmodel.peak/1", **described(setup, cell.alias(setup)), "point": point.values()}
-        print_json({**head, **_plain(found, over_time), "where": None if isinstance(others, str) else _around(others)})
-        return
-    blocks: list[Block] = [Line(heading, "bold"), Line(), *_explained(found, len(record.calls))]
-    if where:
-        blocks += [Line(), *([Line(others)] if isinstance(others, str) else _where(others, point))]
-    show(blocks)
+        print_json(found)
+    else:
+        show(_blocks(found))
+
+
+def _heading(found: Explanation) -> str:
+    return title(found.setup, found.point.values(), found.alias)
 
 
 def _draw(path: Path, over_time: Timeline, heading: str) -> None:
@@ -79,6 +62,16 @@ def _draw(path: Path, over_time: Timeline, heading: str) -> None:
 
     phases = [(f"step {phase.step} {phase.label}", phase.start, phase.end) for phase in over_time.phases]
     plots.save(plots.timeline(over_time.groups, phases, heading), path)
+
+
+def _blocks(found: Explanation) -> list[Block]:
+    instants = found.timeline.phases[-1].end
+    blocks: list[Block] = [Line(_heading(found), "bold"), Line(), *_explained(found.peak, instants)]
+    if found.elsewhere is not None:
+        blocks += [Line(), *_where(found.elsewhere, found.point)]
+    elif found.unknown:
+        blocks += [Line(), Line(found.unknown)]
+    return blocks
 
 
 # -- the point itself ----------------------------------------------------------------------------------------------
@@ -126,17 +119,6 @@ def _name(tensor: LiveTensor) -> str:
 
 def _shape(tensor: LiveTensor) -> str:
     return "x".join(map(str, tensor.shape)) or "scalar"
-
-
-def _plain(found: Peak, over_time: Timeline) -> dict[str, Any]:
-    return {
-        "peak": found.bytes,
-        "instant": asdict(found.instant),
-        "by_group": dict(found.by_group),
-        "by_module": dict(found.by_module),
-        "largest": [asdict(tensor) for tensor in found.largest],
-        "phases": [asdict(phase) for phase in over_time.phases],
-    }
 
 
 # -- elsewhere -----------------------------------------------------------------------------------------------------
@@ -199,23 +181,3 @@ def _map(others: Around, letters: Mapping[int, str], sides: str) -> list[Block]:
         Table(("", *(f"N={batch}" for batch in others.batches)), tuple(rows)),
         *(Line(f"{letter}: {when}") for letter, when in new.items()),
     ]
-
-
-def _instant(instant: Instant | None) -> dict[str, Any] | None:
-    return None if instant is None else asdict(instant)
-
-
-def _around(others: Around) -> dict[str, Any]:
-    stretches = [
-        {**asdict(stretch), "sizes": dict(stretch.sizes), "instant": _instant(others.instants.get(stretch.term))}
-        for stretch in others.stretches
-    ]
-    return {
-        "stretches": stretches,
-        "map": {
-            "batches": others.batches,
-            "sides": others.sides,
-            "terms": [[None if term < 0 else int(term) for term in row] for row in others.map],
-        },
-        "instants": {str(term): _instant(instant) for term, instant in others.instants.items()},
-    }

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from costmodel.cell.axes import AXIS, RESOLUTION
-from costmodel.cell.request import Request, numbers_only
+from costmodel.cell.request import Request
 from costmodel.errors import InputError
-from costmodel.questions.size import Budget, Fit, Largest, fit
-from costmodel.questions.tradeoff import Configuration, frontier, recommend
+from costmodel.questions.fits import SIZES, Answer, fits
+from costmodel.questions.size import Budget, Fit, Largest
+from costmodel.questions.tradeoff import Configuration, frontier
 from costmodel.sources.source import Source
 from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import read_bytes, read_flops, work
 from costmodel.units import size as bytes_text
-
-_AXES = {"r": AXIS["r"].option, "N": AXIS["N"].option, "side": RESOLUTION.option, "S": AXIS["S"].option}
 
 
 @takes_cells
@@ -51,34 +48,27 @@ def size(
     budgets = [Budget(*pair, convention) for pair in product(memories, works)]
     setups = cells.setups()
     asked = cells.requests(setups)
-    for request in asked:
-        numbers_only(request, "a budget is compared at one point")
     of: dict[str, list[tuple[Source, Request]]] = {}
     for setup, request in zip(setups, asked, strict=True):
         of.setdefault(setup.subject.name, []).append((Source(setup), request))
-    answers: list[tuple[Budget, str, list[Fit]]] = []
     with working() as say:
-        for budget, model in product(budgets if memory or flops else (), of):
-            fits = []
-            for source, request in of[model]:
-                say(f"fitting {source.setup.label}")
-                fits.append(fit(source, request, budget))
-            answers.append((budget, model, fits))
+        found = fits(list(of.values()), budgets if memory or flops else (), say)
         drawn = {model: frontier(of[model], convention) for model in of} if plot is not None else {}
     if plot is not None:
         _draw(drawn, asked, budgets, plot)
     if as_json:
-        print_json({"schema": "costmodel.size/1", "answers": [_plain(*answer) for answer in answers]})
+        print_json(found)
     else:
-        blocks = [block for answer in answers for block in _blocks(*answer)]
+        blocks = [block for answer in found.answers for block in _blocks(answer)]
         show(blocks or [Line(f"the frontier is drawn in {plot}; give --memory or --flops to see what fits")])
 
 
-def _blocks(budget: Budget, model: str, fits: Sequence[Fit]) -> list[Block]:
+def _blocks(answer: Answer) -> list[Block]:
+    model, budget, fits = answer.model, answer.budget, answer.fits
     point = {axis: value for found in fits for axis, value in found.point.items()}
     sizes = ", ".join(f"{axis} = {value}" for axis, value in point.items())
     axes = list(dict.fromkeys(largest.axis for found in fits for largest in found.largest))
-    axes.sort(key=list(_AXES).index)
+    axes.sort(key=list(SIZES).index)
     rows = []
     for found in fits:
         by_axis = {largest.axis: largest for largest in found.largest}
@@ -87,10 +77,10 @@ def _blocks(budget: Budget, model: str, fits: Sequence[Fit]) -> list[Block]:
         verdict = "yes" if found.fits else "no"
         style = "" if found.fits else "dim"
         rows.append(Row((found.method, verdict, bytes_text(cost.peak), work(cost.step), *limits), style))
-    columns = ("method", "fits", "peak", "step", *(f"largest {_AXES[axis]}" for axis in axes))
+    columns = ("method", "fits", "peak", "step", *(f"largest {SIZES[axis]}" for axis in axes))
     steps = {largest.step for found in fits for largest in found.largest if largest.axis == "side"} - {1}
     notes = [Line(f"Resolutions are multiples of {step}, where the cost has a closed form.") for step in sorted(steps)]
-    method, reason = recommend(fits, budget)
+    method, reason = answer.advice
     advice = f"Take {method}: {reason}." if method else f"{reason[0].upper()}{reason[1:]}."
     return [
         Line(f"{model}: {sizes}; budget: {budget}", "bold"),
@@ -109,7 +99,7 @@ def _unanswered(fits: Sequence[Fit]) -> list[Line]:
     lines = []
     for found in fits:
         has = {"N", *(("side",) if "H" in found.point else ()), *({"r", "S"} & found.point.keys())}
-        missing = [_AXES[axis] for axis in _AXES if axis in has - {largest.axis for largest in found.largest}]
+        missing = [SIZES[axis] for axis in SIZES if axis in has - {largest.axis for largest in found.largest}]
         if missing:
             lines.append(Line(f"{found.method}: no closed form in {', '.join(missing)}, so no largest value."))
     return lines
@@ -121,31 +111,6 @@ def _text(largest: Largest | None) -> str:
     if largest.value is None:
         return "none"
     return "any" if largest.unlimited else f"{largest.value:,}"
-
-
-def _plain(budget: Budget, model: str, fits: Sequence[Fit]) -> dict[str, Any]:
-    method, reason = recommend(fits, budget)
-    return {
-        "model": model,
-        "budget": asdict(budget),
-        "methods": [
-            {
-                "method": found.method,
-                "point": dict(found.point),
-                "fits": found.fits,
-                "peak": found.cost.peak,
-                "step": found.cost.step,
-                "largest": {
-                    _AXES[largest.axis]: None if largest.unlimited else largest.value for largest in found.largest
-                },
-                "unlimited": [_AXES[largest.axis] for largest in found.largest if largest.unlimited],
-                "steps": {_AXES[largest.axis]: largest.step for largest in found.largest},
-            }
-            for found in fits
-        ],
-        "recommended": method,
-        "reason": reason,
-    }
 
 
 def _draw(

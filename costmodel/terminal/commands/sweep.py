@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from costmodel.units import size, work
 if TYPE_CHECKING:
     import pandas as pd
 
-    from costmodel.questions.sweep import Chunk, Grid, Refusal
+    from costmodel.questions.sweep import Chunk, Grid
 
 MOST_SHOWN = 100
 """Points that are printed as a table, where no file is asked for."""
@@ -64,59 +63,27 @@ def sweep(
     if total > limit and not kept:
         only = "give --output FILE alone" if output else "give --output FILE"
         raise InputError(f"{total:,} points: up to {limit:,} are shown; {only}, or a step as in 1:64:8")
-    chunks: list[Chunk] = []
     with ExitStack() as opened:
         append = opened.enter_context(frames.writer(output)) if output is not None else None
         say = opened.enter_context(progress())
 
-        def use(chunk: Chunk) -> None:
+        def write(chunk: Chunk) -> None:
             if append is not None:
                 append(frames.rows(chunk))
-            if not kept:
-                chunks.append(chunk)
 
-        points, refusals = _each(grids, say, use)
+        found = frames.gathered(grids, say, write, keep=not kept)
     if plot is not None:
-        _draw(frames.frame(chunks), quantity, plot)
-    for refusal in refusals:
+        _draw(found.to_frame(), quantity, plot)
+    for refusal in found.refusals:
         _say(str(refusal))
     if output is not None:
-        _say(f"{points:,} points written to {output}")
-    if kept:
-        return
-    frame = frames.frame(chunks)
+        _say(f"{len(found):,} points written to {output}")
     if as_json:
-        import json
-
-        rows = json.loads(frame.to_json(orient="records"))
-        print_json({"schema": "costmodel.sweep/1", "rows": rows})
+        print_json(found)
     elif output is None and total <= MOST_SHOWN:
-        show([_table(frame)])
+        show([_table(found.to_frame())])
     elif output is None:
         _say(f"{total:,} points drawn in {plot}; --output FILE or --json has their numbers")
-
-
-def _each(
-    grids: Sequence[Grid], say: Callable[[str, int, int], None], use: Callable[[Chunk], Any]
-) -> tuple[int, list[Refusal]]:
-    """Hand each chunk on, and return how many points have a cost, and which have none.
-
-    Raises:
-        InputError: where none has one.
-    """
-    from costmodel.questions.sweep import Refusal, sweep
-
-    points = 0
-    refusals: list[Refusal] = []
-    for found in sweep(grids, say):
-        if isinstance(found, Refusal):
-            refusals.append(found)
-        else:
-            use(found)
-            points += len(found)
-    if not points:
-        raise InputError(refusals[0].reason)
-    return points, refusals
 
 
 def _say(text: str) -> None:
