@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,12 +59,40 @@ def derived() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="write golden files anew instead of comparing")
+    parser.addoption("--sample", type=int, default=1, metavar="K", help="of the long suite, one test in K")
+    parser.addoption("--draw", metavar="TEXT", help="what draws the sample; the commit's hash if left out")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long suite out unless it is asked for: ``-m full``."""
-    if config.getoption("-m"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("full")]
-    items[:] = [item for item in items if not item.get_closest_marker("full")]
-    config.hook.pytest_deselected(items=left_out)
+    """Leave the long suite out unless it is asked for, ``-m full``; with ``--sample`` run a part of it."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("each")
+        name = item.nodeid.partition("[")[0]
+        if mark and seen[name] % mark.args[0]:
+            item.add_marker(pytest.mark.full)
+        seen[name] += 1
+    if not config.getoption("-m"):
+        _keep(config, items, lambda item: not item.get_closest_marker("full"))
+    elif (count := config.getoption("--sample")) > 1:
+        drawn_by = config.getoption("--draw") or _commit()
+        _keep(config, items, lambda item: not item.get_closest_marker("full") or drawn(item.nodeid, drawn_by, count))
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = filter(wanted, items)
+
+
+def drawn(name: str, by: str, count: int) -> bool:
+    """Tell whether a test is in the sample of one in ``count``: another one for each commit, the same everywhere."""
+    return int(hashlib.sha256(f"{by} {name}".encode()).hexdigest(), 16) % count == 0
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    if done.returncode:
+        raise pytest.UsageError("--sample: this is no clone of a repository; --draw says what draws the sample")
+    return done.stdout.strip()

@@ -58,7 +58,8 @@ def _load(command: Command) -> Any:
     app = made if isinstance(made, typer.Typer) else typer.Typer()
     app.rich_markup_mode, app._add_completion = _markup(), False
     if app is not made:
-        app.command(command.name, epilog=f"Example: {command.example}")(made)
+        about = None if made.__doc__ else command.about  # python -OO leaves no docstrings
+        app.command(command.name, help=about, epilog=f"Example: {command.example}")(made)
     return typer.main.get_command(app)
 
 

@@ -20,6 +20,7 @@ from validate.step.run import run
 POINTS = [(2, 97, 161, 3), (3, 64, 101, 17), (5, 129, 40, 8), (4, 33, 75, 70)]
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(("model", "method"), CELLS)
 def test_at_the_papers_point(model: str, method: str) -> None:
     comparison = validate(model, method)
@@ -29,6 +30,7 @@ def test_at_the_papers_point(model: str, method: str) -> None:
     assert len(comparison.rows) == (20 if method == "dora" else 28)
 
 
+@pytest.mark.each(9)
 @pytest.mark.parametrize("at", POINTS, ids=lambda at: "x".join(map(str, at)))
 @pytest.mark.parametrize(("model", "method"), CELLS)
 def test_at_points_that_differ_in_every_symbol(model: str, method: str, at: tuple[int, int, int, int]) -> None:

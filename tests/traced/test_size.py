@@ -70,6 +70,7 @@ CASES = [
 ]
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("model", "options", "limits"), CASES)
 def test_the_largest_fits_and_the_next_does_not(
     model: str, options: str, limits: Limits, capsys: pytest.CaptureFixture[str]
@@ -97,6 +98,7 @@ def test_the_largest_fits_and_the_next_does_not(
     assert checked >= 8
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("method", PAPER)
 @pytest.mark.parametrize(
     "limits", [Limits(26 * MIB), Limits(flops=500 * 10**6), Limits(33 * MIB, 350 * 10**6, "torch")]
