@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import sympy
@@ -56,6 +58,56 @@ def test_at_refuses_what_estimate_refuses(estimate: costmodel.Estimate) -> None:
         costmodel.estimate("mobilenet_v2").at(r=4)
 
 
+def test_another_point_in_any_words(estimate: costmodel.Estimate) -> None:
+    moved = estimate.at(N=8, H=192, W=192, r=16)
+    for told in ({"batch": 8, "resolution": 192, "rank": 16}, {"N": 8, "height": 192, "width": 192, "r": 16}):
+        assert estimate.at(**told).memory == estimate.at(told).memory == moved.memory
+    assert estimate.at({"batch": 8}, resolution=192, r=16).point == moved.point
+    assert estimate.at(height=32).point == {"N": 1, "H": 32, "W": 224, "r": 4}
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"resolution": 64, "H": 32}, "--resolution 64 and --height 32: H is given twice; give one of them"),
+        ({"rank": 8, "r": 8}, "--rank 8 and --rank 8: r is given twice"),
+        ({"point": {"rank": 8}, "rank": 4}, "--rank 8 and --rank 4: r is given twice"),
+        ({"resolution": 0}, "--resolution 0: expected a positive integer"),
+        ({"H": 0}, "--height 0: expected a positive integer"),
+        ({"N": [2]}, "--batch [2]: expected a positive integer"),
+        ({"bacth": 2}, "unknown size 'bacth': did you mean batch"),
+        ({"point": 3}, "point 3: expected sizes by name"),
+        ({"S": 8}, "--length: mobilenet_v2 takes 3xHxW, which has no S"),
+    ],
+)
+def test_at_refuses_what_is_no_point(estimate: costmodel.Estimate, told: dict[str, Any], message: str) -> None:
+    with pytest.raises(costmodel.InputError) as refusal:
+        estimate.at(**told)
+    assert str(refusal.value).startswith(message)
+
+
+def test_one_rank_wherever_it_stands() -> None:
+    eight = costmodel.estimate("mobilenet_v2", "lora", rank=8)
+    for told in ({"point": {"rank": 8}}, {"point": {"r": 8}}, {"rank": 8}, {"r": 8}):
+        assert costmodel.estimate("mobilenet_v2", "lora", **told).memory == eight.memory
+        (side,) = costmodel.compare("mobilenet_v2", "lora", **told)
+        (fit,) = costmodel.size("mobilenet_v2", "lora", memory="1GiB", **told)
+        (row,) = costmodel.sweep("mobilenet_v2", "lora", **told).to_frame().to_dict("records")
+        assert side.estimate.memory == eight.memory
+        assert (fit.point["r"], fit.cost.peak) == (8, eight.memory["peak"])
+        assert (row["r"], row["memory.peak"]) == (8, eight.memory["peak"])
+
+
+def test_one_is_as_good_as_a_list() -> None:
+    assert [side.estimate for side in costmodel.compare("resnet18", "lora")] == [
+        side.estimate for side in costmodel.compare(["resnet18"], ["lora"])
+    ]
+    ranges = (2, [2], range(2, 3), "2", "2:2", np.array([2]))
+    frames = [costmodel.sweep("resnet18", "fft", batch=batch).to_frame() for batch in ranges]
+    assert all(frame.equals(frames[0]) for frame in frames)
+    assert list(costmodel.sweep("resnet18", "fft", N="1:8:3").to_frame()["N"]) == [1, 4, 7]
+
+
 def test_frame(estimate: costmodel.Estimate) -> None:
     frame = estimate.to_frame()
     assert list(frame.columns) == ["quantity", "part", "phase", "value", "unit", "formula"]
@@ -81,6 +133,12 @@ def test_amortised_optimizer_step() -> None:
     first, later = (estimate.flops["arithmetic"][phase] for phase in ("optimizer_first", "optimizer"))
     assert estimate.amortised(T=200) == later + Fraction(first - later, 200)
     assert estimate.amortised(T=1) == first
+    assert estimate.amortised() == estimate.amortised(T=200)
+    for wrong in (0, -5, 2.5, True, "x", [3]):
+        with pytest.raises(costmodel.InputError, match=r"T .*: expected a positive integer"):
+            estimate.amortised(T=wrong)
+    with pytest.raises(costmodel.InputError, match="unknown convention 'papers': did you mean paper"):
+        estimate.amortised("papers")
     text = estimate.formulas["amortised"]["arithmetic"]
     assert "/T" in text
 
