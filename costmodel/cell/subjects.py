@@ -23,6 +23,9 @@ from costmodel.options import Choices, Kind, Switch, Whole, option
 if TYPE_CHECKING:
     from torch import nn
 
+MODELS = "models.json"
+"""The table of models known by name, in the folder ``specs``; its head says what each field means."""
+
 TIMM = "timm:"
 
 LARGEST_WITH_DATA = 1024
@@ -96,8 +99,8 @@ class ModelOptions(Choices):
 
 @cache
 def model_table() -> dict[str, dict[str, Any]]:
-    """Return the models known by name, from ``specs/models.json``, whose head says what each field means."""
-    text = (specs.FOLDER / "models.json").read_text(encoding="utf-8")
+    """Return the models known by name."""
+    text = (specs.FOLDER / MODELS).read_text(encoding="utf-8")
     table: dict[str, dict[str, Any]] = json.loads(text)["models"]
     return table
 

@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import specs
 from costmodel import kept
 from costmodel.algebra.formula import Derivation
+from costmodel.cell.subjects import MODELS
 from costmodel.files import canonical
 
 SCHEMA = 3
@@ -17,11 +19,15 @@ SCHEMA = 3
 
 @cache
 def source_digest() -> str:
-    """Digest of this package's own source: another rule or another trace makes another entry."""
+    """Digest of all that decides a formula here: another rule, another trace, another row of a model is another entry.
+
+    The other files of ``specs`` decide none: the claims, the constants of a process, and the formulas that ship.
+    """
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode())
+    named = [(path.relative_to(root).as_posix(), path) for path in sorted(root.rglob("*.py"))]
+    for name, path in (*named, (MODELS, specs.FOLDER / MODELS)):
+        digest.update(name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

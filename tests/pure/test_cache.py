@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import costmodel.sources.cache as cache
+import specs
 from costmodel import files
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import QUANTITIES, CostFormula, Derivation
@@ -49,6 +50,19 @@ def test_another_source_is_another_entry(empty_cache, derivation, monkeypatch: p
     FormulaCache(IDENTITY).store([derivation])
     monkeypatch.setattr(cache, "source_digest", lambda: "another")
     assert FormulaCache(IDENTITY).load() == []
+
+
+def test_another_table_of_models_is_another_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a model by name is built with stands in the table, not in code; the claims decide no formula."""
+    for name in ("models.json", "claims.toml"):
+        (tmp_path / name).write_bytes((specs.FOLDER / name).read_bytes())
+    digest = cache.source_digest.__wrapped__
+    monkeypatch.setattr(specs, "FOLDER", tmp_path)
+    before = digest()
+    (tmp_path / "claims.toml").write_text("", encoding="utf-8")
+    assert digest() == before
+    (tmp_path / "models.json").write_text("{}", encoding="utf-8")
+    assert digest() != before
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"identity": 1}', "\x00\xff", "[" * 200_000])
