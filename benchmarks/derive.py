@@ -30,9 +30,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from costmodel.cell.request import request
 from costmodel.cell.setup import Setup, setup_of
-from costmodel.contract import SHORT_RANKS, Point
+from costmodel.contract import Point
 from costmodel.methods import PAPER
 from costmodel.sources.derive import Tracer, derive
+from costmodel.sources.regions import SHORT_RANKS
 from costmodel.sources.source import Source
 from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, two_steps
 from costmodel.tracing.step import make_fake

@@ -60,10 +60,6 @@ DEFAULT_CLASSES = 10
 Band = tuple[int, int | None]
 """Smallest and largest rank, the latter ``None`` where there is no largest."""
 
-EVERY_RANK: Band = (1, None)
-SHORT_RANKS = (1, 64)
-"""Where ``r`` does not saturate, formulas are given for these ranks, where they are short, and for every rank."""
-
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -20,6 +20,7 @@ from costmodel.cell.request import request
 from costmodel.cell.setup import setup_of
 from costmodel.errors import CostModelError
 from costmodel.sources import atlas
+from costmodel.sources.known import Known
 from costmodel.sources.source import Source
 from validate.suites.journal import Journal
 
@@ -214,8 +215,8 @@ def _derivations() -> Callable[..., Any]:
     made = Source(setup, cached=False).derivation(request(setup))
 
     def known(source: Source, *_: Any) -> Any:
-        source._derived.append(made)
-        return made
+        source._derived.append(Known(made))
+        return source._derived[-1]
 
     return known
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from costmodel.cell.axes import AXIS, RESERVED, RESOLUTION, SIZE_NAME, SIZES, Value, read, spelled
 from costmodel.cell.inputs import ANY_SIDES
 from costmodel.cell.setup import Setup
-from costmodel.contract import AXES, DEFAULTS, EVERY_RANK, SHORT_RANKS, SIDES, Band, Point
+from costmodel.contract import AXES, DEFAULTS, SIDES, Point
 from costmodel.errors import InputError
 from costmodel.methods import check_rank_allowed
 
@@ -34,17 +34,6 @@ class Request:
     def names(self) -> dict[str, str]:
         """The axes that stay symbolic, with the name asked for."""
         return {axis: value for axis, value in self.values.items() if isinstance(value, str)}
-
-    @property
-    def band(self) -> Band:
-        """The ranks that one formula has to hold for: those where it is short, or every one.
-
-        A name stands for every rank, but together with other names for those where the formula is short.
-        """
-        rank = self.values.get("r")
-        if isinstance(rank, str):
-            return EVERY_RANK if len(self.names) == 1 else SHORT_RANKS
-        return EVERY_RANK if rank and rank > SHORT_RANKS[1] else SHORT_RANKS
 
     def representative(self) -> Point:
         """Return a point in the region that is asked for: symbolic axes stand for their general case."""

@@ -12,7 +12,7 @@ from costmodel.cell.subjects import ModelOptions, Subject
 from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
 from costmodel.errors import InputError, shown
-from costmodel.methods import METHODS, Method, Options, find
+from costmodel.methods import METHODS, PAPER, Method, Options, find
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,18 +43,34 @@ class Setup:
         self.method.check(self.options, self.training)
 
     @property
-    def tested(self) -> bool:
-        """Whether the tests compare its formulas with fresh traces; those of others are checked when they answer."""
-        return self.subject.tested and self._by_name
+    def by_name(self) -> bool:
+        """Whether model and method are known by name: their code is not the caller's."""
+        return self.subject.by_name and self._method_by_name
 
     @property
-    def _by_name(self) -> bool:
+    def verified(self) -> bool:
+        """Whether the tests and the committed suites compare its formulas with fresh traces and with real steps.
+
+        That is a model by name with a method of the contract, all at their defaults. Formulas of anything else are
+        checked at the point that they answer for.
+        """
+        return (
+            self.by_name
+            and self.method.name in PAPER
+            and self.subject.identity == {"model": self.subject.name, "classes": DEFAULT_CLASSES}
+            and self.subject.inputs == subjects.named(self.subject.name).inputs
+            and self.options == DEFAULT_OPTIONS
+            and self.training == DEFAULT_TRAINING
+        )
+
+    @property
+    def _method_by_name(self) -> bool:
         return METHODS.get(self.method.name) is self.method
 
     @property
     def identity(self) -> dict[str, Any] | None:
         """Everything that decides the cost, as plain data; ``None`` where it is code of the caller's."""
-        if self.subject.identity is None or not (self._by_name or self.method.identity):
+        if self.subject.identity is None or not (self._method_by_name or self.method.identity):
             return None
         return {
             "subject": dict(self.subject.identity),

@@ -46,7 +46,7 @@ class Subject:
         period: its cost has a closed form in H and W at their multiples of this only; elsewhere H and W are held.
         identity: all there is to know about the model, as plain data; ``None`` for code of the caller's, which may
             change between two calls and is not cached on disk.
-        tested: whether the tests compare its formulas with fresh traces.
+        by_name: whether it is a model of ``specs/models.json``.
         packages: distributions beside torch and torchvision that it comes from.
     """
 
@@ -57,7 +57,7 @@ class Subject:
     lattice: Lattice = ANY_SIDES
     period: int = 1
     identity: Mapping[str, Any] | None = None
-    tested: bool = False
+    by_name: bool = False
     packages: tuple[str, ...] = ()
 
     @property
@@ -145,7 +145,7 @@ def find(
         subject = _from_factory(_load(model), model)
     else:
         subject = named(model, classes, aux)
-    if aux and not subject.tested:
+    if aux and not subject.by_name:
         raise InputError("--aux: only models by name have auxiliary classifiers to switch on")
     if classes != DEFAULT_CLASSES and subject.classes is None:
         raise InputError(f"--classes {classes}: {subject.name} decides on its outputs itself")
@@ -182,7 +182,7 @@ def named(name: str, classes: int = DEFAULT_CLASSES, aux: bool = False) -> Subje
     identity = {"model": resolved, "classes": classes} | ({"aux": True} if aux else {})
     lattice = Lattice(**row.get("lattice", {}))
     return Subject(
-        resolved, classes, _builder(make), _inputs(row), lattice, row.get("period", 1), identity, tested=True
+        resolved, classes, _builder(make), _inputs(row), lattice, row.get("period", 1), identity, by_name=True
     )
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.cell.axes import Value
 from costmodel.cell.request import Request, request_at
-from costmodel.contract import SHORT_RANKS, SIDES, STEP_PHASES
+from costmodel.contract import SIDES, STEP_PHASES
 from costmodel.errors import CostModelError, InputError
 from costmodel.options import LARGEST
+from costmodel.sources.regions import ALONE, STARTS
 from costmodel.sources.source import Source
 from costmodel.units import size, work
 
@@ -162,12 +163,10 @@ class _Search:
         None at all where the axis has no closed form: a value that fits would say nothing of the others.
         """
         only = self._source.setup.subject.lattice.only
-        starts: dict[str, list[dict[str, Value]]] = {
-            "N": [{"N": 1}, {"N": 2}],
-            "r": [{"r": 1}, {"r": 2}, {"r": SHORT_RANKS[1] + 1}],
-        }
+        starts: tuple[Value, ...] = STARTS.get(moved[0], (only or "S",))
         found: list[_Region] = []
-        for values in starts.get(moved[0], [dict.fromkeys(moved, only or "S")]):
+        for start in starts:
+            values = dict.fromkeys(moved, start)
             try:
                 asked = request_at(self._source.setup, {**self._point, **values})
                 formula = self._source.derivation(asked).formula
@@ -184,30 +183,37 @@ class _Search:
                 first = max(domain.lower[axis] for axis in axes)
                 last = min(domain.upper.get(axis, LARGEST) for axis in axes)
                 found.append(_Region(formula, first, last - (last - first) % step, step))
-            elif 1 in values.values():
-                found.append(_Region(formula, 1, 1, 1))
+            elif start == ALONE:
+                found.append(_Region(formula, ALONE, ALONE, 1))
             else:
                 return []
         return found
 
     def _within(self, region: _Region, moved: Sequence[str]) -> int | None:
         """Return the largest value of a region that fits."""
-        if self._source.setup.tested and not self._rises(region.formula, moved):
-            steps = range(min(SCANNED, len(region)))
-            return next((region.at(at) for at in reversed(steps) if self._fits(region, moved, at)), None)
-        if not self._fits(region, moved, 0):
+        verified = self._source.setup.verified
+        if not self._rises(region.formula, moved):
+            steps = reversed(range(min(SCANNED, len(region))))
+            fitting = (at for at in steps if self._fits(region, moved, at))
+            found = next((at for at in fitting if verified or self._is_confirmed(region, moved, at)), None)
+        elif not self._fits(region, moved, 0):
             return None
-        found = _last(lambda at: self._fits(region, moved, at), 0, len(region))
-        confirmed = found if self._source.setup.tested else self._confirmed(region, moved, found)
-        return None if confirmed is None else region.at(confirmed)
+        else:
+            found = _last(lambda at: self._fits(region, moved, at), 0, len(region))
+            found = found if verified else self._confirmed(region, moved, found)
+        return None if found is None else region.at(found)
+
+    def _is_confirmed(self, region: _Region, moved: Sequence[str], at: int) -> bool:
+        """Tell whether a value fits by the formula that answers at the very point: one that is checked there."""
+        point = self._at(region, moved, at)
+        formula = self._source.derivation(request_at(self._source.setup, point)).formula
+        return self._budget.fits(Cost.of(formula.evaluate(point), self._budget.convention))
 
     def _confirmed(self, region: _Region, moved: Sequence[str], found: int) -> int | None:
-        """Check what a formula says of code of the caller's, which may branch on a size, against fresh traces."""
+        """Check what a formula that rises says of a cell that is not verified, such as code that branches on a size."""
 
         def fits(at: int) -> bool:
-            point = self._at(region, moved, at)
-            formula = self._source.derivation(request_at(self._source.setup, point)).formula
-            return self._budget.fits(Cost.of(formula.evaluate(point), self._budget.convention))
+            return self._is_confirmed(region, moved, at)
 
         if not fits(found):
             return _last(fits, 0, found) if found and fits(0) else None

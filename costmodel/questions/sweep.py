@@ -173,7 +173,7 @@ class _Cell:
         left = np.ones(length, dtype=bool)
         kept = np.zeros(length, dtype=bool)
         found = {key: np.zeros(length, dtype=np.int64) for key in COLUMNS}
-        known = iter(self._formulas if self._source.setup.tested else ())
+        known = iter(self._formulas if self._source.setup.by_name else ())
         refused = self._refusable(points)
         sides = [values for axis, values in points.items() if axis in SIDES]
         while left.any():
@@ -187,7 +187,7 @@ class _Cell:
                 left &= ~same
                 continue
             inside = left & covered(formula, points)
-            if not self._source.setup.tested:  # its code may branch on a size: checked for each pair of sides
+            if not self._source.setup.by_name:  # its code may branch on a size: checked for each pair of sides
                 inside &= np.logical_and.reduce([values == values[int(left.argmax())] for values in sides])
             if inside.any():
                 costs = with_sum(evaluate(formula, {axis: values[inside] for axis, values in points.items()}))

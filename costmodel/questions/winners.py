@@ -13,6 +13,7 @@ from costmodel.contract import SIDES, Point
 from costmodel.errors import CostModelError
 from costmodel.questions.peak import Instant, explain
 from costmodel.questions.scan import ENDS, Stretch, Winners, axes_of, scan, winner_map
+from costmodel.sources.regions import along
 from costmodel.sources.source import Source
 from costmodel.tracing.record import StepRecord
 
@@ -140,10 +141,9 @@ def formulas_around(cell: Source, asked: Request, tracer: Tracer) -> tuple[CostF
     Raises:
         CostModelError: when the point itself has no closed form.
     """
-    sides = dict.fromkeys((axis for axis in SIDES if axis in asked.values), "S")
-    formulas = [cell.derivation(asked, tracer=tracer).formula]
-    for names in ({"N": "N"}, sides, {"N": "N", **sides}):
-        free = replace(asked, values={**asked.values, **names})
+    at, *wider = along(asked)
+    formulas = [cell.derivation(at, tracer=tracer).formula]
+    for free in wider:
         try:
             formula = cell.derivation(free, tracer=tracer).formula
         except CostModelError:  # no closed form there: the rest says what it can

@@ -10,11 +10,11 @@ from typing import Any
 
 import specs
 from costmodel import kept
-from costmodel.algebra.formula import Derivation
 from costmodel.cell.subjects import MODELS
 from costmodel.files import canonical
+from costmodel.sources.known import Known
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 @cache
@@ -40,17 +40,17 @@ class FormulaCache:
         self._identity = identity | {"schema": SCHEMA, "source": source_digest()}
         self._path = kept.path_of("formulas", _digest(self._identity))
 
-    def load(self) -> list[Derivation]:
+    def load(self) -> list[Known]:
         """Return what is stored; nothing when there is no entry, or it is broken or of another cell."""
         try:
             entry = kept.load(self._path)
             if entry["identity"] != self._identity or entry["sha256"] != _digest(entry["derivations"]):
                 return []
-            return [Derivation.from_dict(item) for item in entry["derivations"]]
+            return [Known.from_dict(item) for item in entry["derivations"]]
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return []
 
-    def store(self, derivations: list[Derivation]) -> None:
+    def store(self, derivations: list[Known]) -> None:
         """Write the entry whole or not at all; where the folder cannot be written, the next call derives again."""
         data = [item.to_dict() for item in derivations]
         entry = {"identity": self._identity, "sha256": _digest(data), "derivations": data}

@@ -15,6 +15,8 @@ from costmodel.contract import AXES, GROUPS, KINDS, PHASES, SIDES, Band, Point
 from costmodel.errors import InputError, LiftError
 from costmodel.rules import arithmetic
 from costmodel.rules.counters import COUNTERS
+from costmodel.sources import regions
+from costmodel.sources.regions import ALONE, GENERAL
 from costmodel.tracing.lift import LiftedStep, lift
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.pointwise import add_up
@@ -55,13 +57,10 @@ def derive(tracer: Tracer, point: Point, pinned: Mapping[str, int], band: Band) 
         LiftError: when no closed form is found.
     """
     setup = tracer.setup
-    splits = setup.method.splits
-    # First the widest region; where its two ends differ, N = 1 and then r = 1 become regions of their own.
-    regions = dict.fromkeys([splits, "N" + splits.replace("N", ""), "Nr" if setup.method.ranked else "N"])
     failure: LiftError | InputError | None = None
-    for region in regions:
+    for region in regions.splits(setup.method):  # the widest first
         held = dict(pinned)
-        held |= {axis: 1 for axis in region if getattr(point, axis) == 1}
+        held |= {axis: ALONE for axis in region if getattr(point, axis) == ALONE}
         try:
             return _between(tracer, region, held, band)
         except LiftError as error:
@@ -93,25 +92,25 @@ class Tracer:
 def _between(tracer: Tracer, region: str, held: Mapping[str, int], band: Band) -> Derivation:
     """Derive from the traces at two points, and check the result at a third where sizes were guessed.
 
-    Models that the tests compare with fresh traces are not checked again.
+    Cells that the tests compare with fresh traces are not checked again.
     """
     setup = tracer.setup
-    ends = {axis: 2 if axis in region else 1 for axis in ("Nr" if setup.method.ranked else "N")}
+    ends = {axis: GENERAL if axis in region else ALONE for axis in regions.apart(setup.method)}
     generic = _at(GENERIC, setup, held)
     corner = replace(_at(CORNER, setup, held), **{axis: end for axis, end in ends.items() if axis not in held})
     with collector_off():  # hundreds of thousands of small objects, none of them garbage
         step = lift(tracer.at(generic), tracer.at(corner), setup.subject.closed)
     made = _derivation(step, _domain(step, setup, held, ends, band), setup.training.accumulate)
-    if step.guessed and not setup.tested:
+    if step.guessed and not setup.verified:
         witness = _at(WITNESS, setup, held)
-        if not (made.formula.domain.contains(witness.values()) and holds(setup, made.formula, witness)):
+        if not (made.formula.domain.contains(witness.values()) and holds(tracer, made.formula, witness)):
             raise LiftError(f"sizes that looked alike are not: the formula does not hold at {witness.values()}")
     return made
 
 
-def holds(setup: Setup, formula: CostFormula, point: Point) -> bool:
-    """Tell whether a formula gives what a fresh trace at one point adds up to, in every number."""
-    return formula.evaluate(point.values()) == add_up(record_step(setup, point))
+def holds(tracer: Tracer, formula: CostFormula, point: Point) -> bool:
+    """Tell whether a formula gives what a trace at one point adds up to, in every number."""
+    return formula.evaluate(point.values()) == add_up(tracer.at(point))
 
 
 def _at(point: Point, setup: Setup, held: Mapping[str, int]) -> Point:

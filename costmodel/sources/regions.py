@@ -1,86 +1,111 @@
-"""From a cell to all its closed forms: one for each region, batch 1 and rank 1 among them."""
+"""The regions of a cell, where one formula ends and another begins: the one list that everything here goes by.
+
+A batch of one and a rank of one may run other operators than all larger ones, small ranks have short formulas, and
+sides that have no closed form are held. Where a model's sides have one is found by tracing, not listed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING
 
-from costmodel.algebra.formula import CostFormula
 from costmodel.cell.axes import Value
-from costmodel.cell.request import Request
-from costmodel.contract import SHORT_RANKS, SIDES
-from costmodel.sources.source import Source
+from costmodel.cell.request import Request, request
+from costmodel.cell.setup import Setup
+from costmodel.contract import SIDES, Band
+from costmodel.methods import Method
 
-if TYPE_CHECKING:
-    from costmodel.sources.derive import Tracer
+ALONE, GENERAL = 1, 2
+"""Where the regions of batch and rank begin: the value that may stand apart, and the smallest that stands for more."""
 
-_BEYOND = SHORT_RANKS[1] + 1
+EVERY_RANK: Band = (1, None)
+SHORT_RANKS: Band = (1, 64)
+"""Where ``r`` does not saturate, formulas are given for these ranks, where they are short, and for every rank."""
+
+BEYOND = 65
 """The smallest rank for which the short formulas do not hold."""
 
-_APART = {"N": (1,), "r": (1, _BEYOND)}
-"""Numbers that may be in a region of their own, beside the one that holds for the name of an axis."""
+STARTS: Mapping[str, tuple[int, ...]] = {"N": (ALONE, GENERAL), "r": (ALONE, GENERAL, BEYOND)}
+"""The smallest value of each region of an axis."""
 
 
-def formulas(source: Source, asked: Request, working: Callable[[], None] = lambda: None) -> tuple[CostFormula, ...]:
-    """Return the closed forms that together hold wherever what was asked for has one; no two hold at one point.
+def band(asked: Request) -> Band:
+    """Return the ranks that one formula has to hold for: those where it is short, or every one.
+
+    A name stands for every rank, but together with other names for those where the formula is short.
+    """
+    rank = asked.values.get("r")
+    if isinstance(rank, str):
+        return EVERY_RANK if len(asked.names) == 1 else SHORT_RANKS
+    return EVERY_RANK if rank and rank >= BEYOND else SHORT_RANKS
+
+
+def apart(method: Method) -> str:
+    """Return the axes of a method whose value 1 may stand apart."""
+    return "".join(axis for axis in STARTS if axis != "r" or method.ranked)
+
+
+def splits(method: Method) -> tuple[str, ...]:
+    """Return which axes to split, few before many: those that the method is known to split, the batch too, all."""
+    known = method.splits
+    return tuple(dict.fromkeys([known, "N" + known.replace("N", ""), apart(method)]))
+
+
+def sides(asked: Request) -> dict[str, int]:
+    """Return the sides asked for: with these held, a step needs no closed form in them."""
+    return {axis: side for axis, side in asked.numbers.items() if axis in SIDES}
+
+
+def holding(asked: Request, below: Callable[[], dict[str, int]]) -> Iterator[dict[str, int]]:
+    """Yield what to hold of what was asked for, ever more of it, each once.
 
     Args:
-        source: where the formulas of the cell come from.
-        asked: number or name of each axis; a name stays symbolic.
-        working: called once if the step has to be traced, before that starts.
-
-    Raises:
-        InputError: when the model refuses the size.
-        TraceError, LiftError: when no closed form can be derived.
+        asked: the point.
+        below: the sides below the free domain, which is known once it has been derived: hence asked for twice.
     """
-    found: list[CostFormula] = []
-    tracer: Tracer | None = None
-
-    def traces() -> None:
-        nonlocal tracer
-        if tracer is None:  # the first region is traced already; those that follow share their traces
-            from costmodel.sources.derive import Tracer
-
-            tracer = Tracer(source.setup)
-            working()
-
-    for probe in _probes(asked):
-        if not any(_holds(formula, probe) for formula in found):
-            found.append(_above(source.derivation(probe, traces, tracer).formula, probe, asked))
-    return tuple(_bound(formula, asked) for formula in found)
+    rank = {axis: value for axis, value in asked.numbers.items() if axis == "r"}
+    tried: list[dict[str, int]] = []
+    for held in (below, below, lambda: rank, lambda: sides(asked), lambda: sides(asked) | rank):
+        if (pinned := held()) not in tried:
+            tried.append(pinned)
+            yield pinned
 
 
-def _probes(asked: Request) -> Iterator[Request]:
-    """Yield what was asked for, the numbers that may be apart from it, and all that again at the model's own sides."""
+def each(asked: Request) -> Iterator[Request]:
+    """Yield what was asked for, each region of its named axes, and all that again at the model's own sides."""
     own = {axis: asked.general[axis] for axis in asked.names if axis in SIDES}
     for values in [{**asked.values}] + ([{**asked.values, **own}] if own else []):
         choices: list[tuple[Value, ...]] = [
-            (value, *_APART[axis]) if axis in _APART and isinstance(value, str) else (value,)
+            (value, *(start for start in STARTS.get(axis, ()) if start != GENERAL))
+            if isinstance(value, str)
+            else (value,)
             for axis, value in values.items()
         ]
         for chosen in product(*choices):
             yield replace(asked, values=dict(zip(values, chosen, strict=True)))
 
 
-def _holds(formula: CostFormula, probe: Request) -> bool:
-    return formula.domain.contains(probe.numbers) and all(map(formula.domain.frees, probe.names))
+def along(asked: Request) -> Iterator[Request]:
+    """Yield a point, and the same with its batch free, its sides at once, and both."""
+    free = {"N": "N"}, dict.fromkeys(sides(asked), "S")
+    for names in ({}, *free, free[0] | free[1]):
+        yield replace(asked, values={**asked.values, **names})
 
 
-def _above(formula: CostFormula, probe: Request, asked: Request) -> CostFormula:
-    """Leave to the short formulas the ranks that they hold for; what is left of this one gets shorter when bound."""
-    domain = formula.domain
-    if probe.values.get("r") != _BEYOND or "r" not in asked.names:
-        return formula
-    return replace(formula, domain=replace(domain, lower={**domain.lower, "r": _BEYOND}))
+def of_model(setup: Setup) -> Iterator[Request]:
+    """Yield what is asked for to have all regions of a cell: with all symbolic, and what those formulas leave out.
 
-
-def _bound(formula: CostFormula, asked: Request) -> CostFormula:
-    """Give axes what was asked for, and say so in the domain: what is a number there is no argument of a function."""
-    names, domain = asked.names, formula.domain
-    bound = formula.bind({**asked.values})
-    fixed = {names[axis]: value for axis, value in domain.fixed.items() if axis in names} | asked.numbers
-    shared = [*names.values()]
-    tied = {axis: name for axis, name in names.items() if axis != name and shared.count(name) > 1}
-    return replace(bound, domain=replace(bound.domain, fixed=fixed, tied=tied))
+    Batch 1, rank 1, every rank at once, and the model's own side where sizes have no closed form around it or one that
+    begins above.
+    """
+    symbolic: dict[str, object] = {"resolution": "S"} if setup.subject.lattice.square else {"height": "H", "width": "W"}
+    ranks: tuple[object, ...] = ("r", ALONE) if setup.method.ranked else (None,)
+    for named in (symbolic, {}):
+        for batch in ("N", ALONE):
+            for rank in ranks:
+                yield request(setup, batch=batch, rank=rank, **named)
+    if setup.method.ranked:
+        for number in STARTS["N"]:
+            yield request(setup, batch=number, rank="r")  # the rank alone symbolic: every rank in one formula
+        yield request(setup)  # and one input where the formula is short, at a side that the first ones do not hold for

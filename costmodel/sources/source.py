@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from costmodel.algebra.formula import CostFormula, Derivation
 from costmodel.cell.request import Request
 from costmodel.cell.setup import Setup
-from costmodel.contract import SIDES, Point
+from costmodel.contract import Point
 from costmodel.errors import CostModelError, LiftError, TraceError
 from costmodel.rules import registry
-from costmodel.sources import atlas
+from costmodel.sources import atlas, regions
+from costmodel.sources.known import Known
+from costmodel.sources.regions import GENERAL
 from costmodel.sources.versions import MISSING, installed
 
 if TYPE_CHECKING:
@@ -33,16 +35,18 @@ class Source:
 
     setup: Setup
     cached: bool = True
-    _by_rules: dict[int, list[Derivation]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_rules: dict[int, list[Known]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Versions of the packages that decide the cost; of those not installed, the ones that shipped formulas had."""
+        """Versions of the packages that decide the cost; of those not installed, the ones that shipped formulas had.
+
+        Where formulas ship that were not checked with what is installed, it says that they do not answer.
+        """
         found = installed((*self.setup.method.packages, *self.setup.subject.packages))
-        return {
-            **found,
-            **{name: had for name, had in atlas.versions(self.setup).items() if found.get(name) == MISSING},
-        }
+        had = {name: version for name, version in atlas.versions(self.setup).items() if found.get(name) == MISSING}
+        other = atlas.unchecked(self.setup)
+        return found | had | ({"atlas": f"derived here, not checked with {other}"} if other else {})
 
     def derivation(
         self, asked: Request, working: Callable[[], None] = lambda: None, tracer: Tracer | None = None
@@ -58,18 +62,16 @@ class Source:
             InputError: when the model refuses the size, or a symbolic side would have to reach below the smallest one.
             TraceError, LiftError: when no closed form can be derived.
         """
-        for known in self._known():
-            if covers(known.formula, asked) and self._holds(known.formula, asked):
-                return known
-        working()
-        made = self._derive(asked, tracer)
-        if disk := self._disk():
+        traces = _Traces(self.setup, working, tracer)
+        made = next((known for known in self._known() if self._answers(known, asked, traces)), None)
+        found = made or self._derive(asked, traces)
+        if traces.used and (disk := self._disk()):
             disk.store(self._derived)
-        return made
+        return found.derivation
 
-    def _known(self) -> Iterator[Derivation]:
-        """Yield what needs no trace; the disk is not touched where a shipped formula answers."""
-        yield from self.shipped
+    def _known(self) -> Iterator[Known]:
+        """Yield what needs no derivation; the disk is not touched where a shipped formula answers."""
+        yield from map(Known, self.shipped)
         yield from self._derived
 
     @property
@@ -82,7 +84,7 @@ class Source:
         return atlas.shipped(self.setup)
 
     @property
-    def _derived(self) -> list[Derivation]:
+    def _derived(self) -> list[Known]:
         """What was derived under the rules that are registered now."""
         rules = registry.state()
         if rules not in self._by_rules:
@@ -90,63 +92,51 @@ class Source:
             self._by_rules[rules] = disk.load() if disk else []
         return self._by_rules[rules]
 
-    def _derive(self, asked: Request, tracer: Tracer | None) -> Derivation:
+    def _derive(self, asked: Request, traces: _Traces) -> Known:
         """Derive for the widest region that works, holding ever more of what was asked for.
 
-        Sides below the free domain, which is known once it has been derived: hence twice; the rank; the sides; both.
+        Raises:
+            CostModelError: what failed where most was held: of all that failed it is the nearest to what was asked for.
         """
-        from costmodel.sources.derive import Tracer, derive
+        from costmodel.sources.derive import derive
 
-        tracer = tracer or Tracer(self.setup)
         failure: CostModelError | None = None
-        tried: list[dict[str, int]] = []
-        rank = {axis: value for axis, value in asked.numbers.items() if axis == "r"}
-        for pin in (
-            self._below_free_domain,
-            self._below_free_domain,
-            lambda _: rank,
-            self._sides,
-            lambda request: self._sides(request) | rank,
-        ):
-            pinned = pin(asked)
-            if pinned in tried:
-                continue
-            tried.append(pinned)
-            if isinstance(failure, TraceError) and not self._sides(asked).items() <= pinned.items():
+        for held in regions.holding(asked, lambda: self._below_free_domain(asked)):
+            if isinstance(failure, TraceError) and not regions.sides(asked).items() <= held.items():
                 continue  # what stops a trace at one rank stops it at all
             try:
-                made = derive(tracer, asked.representative(), pinned, asked.band)
+                made = Known(derive(traces.tracer, asked.representative(), held, regions.band(asked)))
             except (LiftError, TraceError) as error:
-                failure = failure or error
+                failure = error
                 continue
             self._derived.append(made)
-            if covers(made.formula, asked) and self._holds(made.formula, asked):
+            if self._answers(made, asked, traces):
                 return made
+            failure = None
         raise failure or LiftError(f"no formula of {self.setup.label} holds at {dict(asked.values)}")
 
     def _below_free_domain(self, asked: Request) -> dict[str, int]:
         """Return the sides asked for that are below what the free formulas derived so far cover."""
-        axes = self.setup.subject.inputs.axes
-        domains = (known.formula.domain for known in self._known())
+        axes, sides = self.setup.subject.inputs.axes, regions.sides(asked)
+        domains = (known.derivation.formula.domain for known in self._known())
         free = next((domain for domain in domains if all(map(domain.frees, axes))), None)
         if free is None:
             return {}
-        outside = {axis: side for axis, side in self._sides(asked).items() if not free.allows(axis, side)}
-        return self._sides(asked) if outside and free.tied else outside
+        outside = {axis: side for axis, side in sides.items() if not free.allows(axis, side)}
+        return sides if outside and free.tied else outside
 
-    def _sides(self, asked: Request) -> dict[str, int]:
-        """Return the sides asked for: with these held, a step needs no closed form in them."""
-        return {axis: side for axis, side in asked.numbers.items() if axis in SIDES}
+    def _answers(self, known: Known, asked: Request, traces: _Traces) -> bool:
+        """Tell whether a formula is one for what was asked, and holds there.
 
-    def _holds(self, formula: CostFormula, asked: Request) -> bool:
-        """Check a formula of the caller's own module or rules against a fresh trace; the others the tests check.
-
-        Python code that branches on a size leaves no sign in a trace at another size.
+        The tests and the suites compare those of verified cells. Any other, and all under rules of the caller's, is
+        compared with a trace at the point that it answers for, once: Python code that branches on a size leaves no sign
+        in a trace at another size.
         """
-        if self.setup.tested and not registry.any_registered():
+        formula = known.derivation.formula
+        if not covers(formula, asked):
+            return False
+        if self.setup.verified and not registry.any_registered():
             return True
-        from costmodel.sources.derive import holds
-
         points = [asked.representative()]
         if asked.names:
             smallest = {**formula.domain.lower, **formula.domain.fixed}
@@ -154,7 +144,7 @@ class Source:
             if "W" in asked.names and "W" in formula.domain.lower:
                 smallest["W"] += 1
             points.append(Point.of(smallest))
-        return all(holds(self.setup, formula, point) for point in points if formula.domain.contains(point.values()))
+        return all(traces.confirm(known, point) for point in points if formula.domain.contains(point.values()))
 
     def _disk(self) -> FormulaCache | None:
         from costmodel.sources.cache import FormulaCache
@@ -163,6 +153,36 @@ class Source:
         if identity is None or not self.cached or registry.any_registered():
             return None
         return FormulaCache(identity | {"versions": self.versions})
+
+
+class _Traces:
+    """The traces of one request, made when the first one is needed."""
+
+    def __init__(self, setup: Setup, working: Callable[[], None], tracer: Tracer | None) -> None:
+        self._setup = setup
+        self._working = working
+        self._tracer = tracer
+        self.used = False
+
+    @property
+    def tracer(self) -> Tracer:
+        """What traces the cell."""
+        if not self.used:
+            self.used = True
+            self._working()
+        if self._tracer is None:
+            from costmodel.sources.derive import Tracer
+
+            self._tracer = Tracer(self._setup)
+        return self._tracer
+
+    def confirm(self, known: Known, point: Point) -> bool:
+        """Tell whether a formula holds at a point; where it was compared there before, that is remembered."""
+        if point not in known.checked:
+            from costmodel.sources.derive import holds
+
+            known.checked[point] = holds(self.tracer, known.derivation.formula, point)
+        return known.checked[point]
 
 
 def covers(formula: CostFormula, asked: Request) -> bool:
@@ -176,5 +196,7 @@ def _has_band(formula: CostFormula, asked: Request) -> bool:
     domain = formula.domain
     if "r" not in domain.lower or formula.saturates:
         return True
-    smallest, largest = asked.band
-    return domain.upper.get("r") == largest and (domain.lower["r"] == smallest or domain.lower["r"] == 2 > smallest)
+    smallest, largest = regions.band(asked)
+    return domain.upper.get("r") == largest and (
+        domain.lower["r"] == smallest or domain.lower["r"] == GENERAL > smallest
+    )

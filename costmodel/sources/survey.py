@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from costmodel.algebra.formula import Derivation
-from costmodel.cell.request import Request, request
+from costmodel.cell.request import Request
 from costmodel.cell.setup import Setup, setup_of
 from costmodel.cell.subjects import model_table
 from costmodel.errors import CostModelError, InputError, LiftError, unknown
@@ -20,9 +20,10 @@ from costmodel.files import write_whole
 from costmodel.methods import PAPER
 from costmodel.results import Result
 from costmodel.signals import ignored_by_children
-from costmodel.sources.atlas import FOLDER, SCHEMA, intact, seal, stored
+from costmodel.sources.atlas import CHECKED, FOLDER, SCHEMA, intact, row_checksum, seal, stored
 from costmodel.sources.cache import source_digest
 from costmodel.sources.derive import Tracer
+from costmodel.sources.regions import of_model
 from costmodel.sources.source import Source, covers
 from costmodel.sources.versions import installed
 
@@ -111,6 +112,7 @@ def build(chosen: Sequence[str], jobs: int, say: Say) -> Built:
                 try:
                     write_whole(FOLDER / f"{name}.json", finished.result())
                     write_whole(journal, json.dumps({**made_by, "done": done}))
+                    write_whole(FOLDER / CHECKED, _checked(name))
                 except OSError as error:
                     raise InputError(f"the atlas in {FOLDER} cannot be written: {error.strerror or error}") from error
                 say(name, count, len(wanted))
@@ -153,6 +155,16 @@ def _read(journal: Path) -> tuple[dict[str, Any], list[str]]:
     return made_by, done
 
 
+def _checked(model: str) -> str:
+    """Return the text of the file that says what the formulas were checked with, a model's row as it is now."""
+    try:
+        found = json.loads((FOLDER / CHECKED).read_text(encoding="utf-8"))
+    except OSError:
+        found = {"schema": "costmodel.checked/1", "releases": [], "rows": {}}
+    found["rows"] = dict(sorted({**found["rows"], model: row_checksum(model)}.items()))
+    return json.dumps(found, indent=1) + "\n"
+
+
 def _one_thread() -> None:
     import torch
 
@@ -177,15 +189,11 @@ def survey(model: str) -> str:
 
 
 def regions(model: str, method: str) -> list[Derivation]:
-    """Derive a cell's formulas: with everything symbolic, and for each region that those leave out.
-
-    Regions are batch 1, rank 1, every rank at once, and the model's own side where sizes have no closed form around
-    it or one that begins above.
-    """
+    """Derive a cell's formulas, each region once."""
     setup = setup_of(model, method)
     source, tracer = Source(setup, cached=False), Tracer(setup)
     found: list[Derivation] = []
-    for asked in _requests(setup):
+    for asked in of_model(setup):
         try:
             made = source.derivation(asked, tracer=tracer)
         except (InputError, LiftError):
@@ -195,20 +203,6 @@ def regions(model: str, method: str) -> list[Derivation]:
         if made not in found:
             found.append(made)
     return found
-
-
-def _requests(setup: Setup) -> Iterator[Request]:
-    square = setup.subject.lattice.square
-    symbolic: dict[str, object] = {"resolution": "S"} if square else {"height": "H", "width": "W"}
-    ranks: list[object] = ["r", 1] if setup.method.ranked else [None]
-    for sides in (symbolic, {}):
-        for batch in ("N", 1):
-            for rank in ranks:
-                yield request(setup, batch=batch, rank=rank, **sides)
-    if setup.method.ranked:
-        for number in (1, 2):
-            yield request(setup, batch=number, rank="r")  # the rank alone symbolic: every rank in one formula
-        yield request(setup)  # and one input where the formula is short, at a side that the first ones do not hold for
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +271,7 @@ def stale(entry: Entry) -> str:
 def _asked(setup: Setup, entry: Entry) -> Request:
     """Return what a region was derived for: the first request that it answers and none before it does."""
     held = [Derivation.from_dict(item).formula for item in stored(entry.model)["cells"][entry.method]]
-    for asked in _requests(setup):
+    for asked in of_model(setup):
         if next((at for at, formula in enumerate(held) if covers(formula, asked)), None) == entry.region:
             return asked
     raise LiftError("no request leads to it")

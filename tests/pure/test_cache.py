@@ -14,20 +14,23 @@ from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import QUANTITIES, CostFormula, Derivation
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Strided
+from costmodel.contract import Point
 from costmodel.files import write_whole
 from costmodel.sources.cache import FormulaCache
+from costmodel.sources.known import Known
 
 IDENTITY = {"model": "m", "method": "lora", "versions": {"torch": "2.13.0"}}
 
 
 @pytest.fixture
-def derivation() -> Derivation:
+def derivation() -> Known:
     term = 3 * Polynomial.symbol("N") * Polynomial.symbol("h1") + Polynomial.symbol("r9") + 7
     sizes = {"h1": Strided("H", 2, 1), "r9": Capped("r", 9)}
     formula = CostFormula(
         dict.fromkeys(QUANTITIES, (term, term + 1)), sizes, Domain({"N": 1, "H": 33, "r": 2}, {"r": 64}, {"W": 4})
     )
-    return Derivation(formula, {"odd": 2}, 5, overcounted=True)
+    derivation = Derivation(formula, {"odd": 2}, 5, overcounted=True)
+    return Known(derivation, {Point(N=2, W=4, r=3): True, Point(N=3, H=40, W=4, r=3): False})
 
 
 def entry(folder: Path) -> Path:
@@ -35,13 +38,13 @@ def entry(folder: Path) -> Path:
     return path
 
 
-def test_what_is_stored_is_read_back(empty_cache: Path, derivation: Derivation) -> None:
+def test_what_is_stored_is_read_back(empty_cache: Path, derivation: Known) -> None:
     FormulaCache(IDENTITY).store([derivation, derivation])
     assert FormulaCache(IDENTITY).load() == [derivation, derivation]
     assert [path.suffix for path in (empty_cache / "formulas").iterdir()] == [".json"]
 
 
-def test_another_version_is_another_entry(empty_cache: Path, derivation: Derivation) -> None:
+def test_another_version_is_another_entry(empty_cache: Path, derivation: Known) -> None:
     FormulaCache(IDENTITY).store([derivation])
     assert FormulaCache({**IDENTITY, "versions": {"torch": "2.13.1"}}).load() == []
 
@@ -66,13 +69,13 @@ def test_another_table_of_models_is_another_source(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"identity": 1}', "\x00\xff", "[" * 200_000])
-def test_a_broken_entry_is_not_used(empty_cache: Path, derivation: Derivation, damage: str) -> None:
+def test_a_broken_entry_is_not_used(empty_cache: Path, derivation: Known, damage: str) -> None:
     FormulaCache(IDENTITY).store([derivation])
     entry(empty_cache).write_text(damage, encoding="latin-1")
     assert FormulaCache(IDENTITY).load() == []
 
 
-def test_a_changed_coefficient_is_noticed(empty_cache: Path, derivation: Derivation) -> None:
+def test_a_changed_coefficient_is_noticed(empty_cache: Path, derivation: Known) -> None:
     FormulaCache(IDENTITY).store([derivation])
     path = entry(empty_cache)
     data = json.loads(path.read_text())
@@ -81,7 +84,7 @@ def test_a_changed_coefficient_is_noticed(empty_cache: Path, derivation: Derivat
     assert FormulaCache(IDENTITY).load() == []
 
 
-def test_a_truncated_entry_is_not_used(empty_cache: Path, derivation: Derivation) -> None:
+def test_a_truncated_entry_is_not_used(empty_cache: Path, derivation: Known) -> None:
     FormulaCache(IDENTITY).store([derivation])
     path = entry(empty_cache)
     path.write_text(path.read_text()[: path.stat().st_size // 2])

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from costmodel.cell.request import request
 from costmodel.cell.setup import Setup
 from costmodel.cell.subjects import named
-from costmodel.contract import EVERY_RANK, SHORT_RANKS
 from costmodel.errors import InputError
 from costmodel.methods import METHODS
+from costmodel.sources.regions import EVERY_RANK, SHORT_RANKS, band
 
 
 def cell(method: str) -> Setup:
@@ -23,7 +23,7 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rank", "batch", "band"),
+    ("rank", "batch", "expected"),
     [
         (64, 1, SHORT_RANKS),
         (65, 1, EVERY_RANK),
@@ -32,8 +32,8 @@ def test_defaults() -> None:
         (70, "N", EVERY_RANK),
     ],
 )
-def test_bands(rank: object, batch: object, band: object) -> None:
-    assert request(cell("lora"), rank=rank, batch=batch).band == band
+def test_bands(rank: object, batch: object, expected: object) -> None:
+    assert band(request(cell("lora"), rank=rank, batch=batch)) == expected
 
 
 @given(st.text(max_size=8))

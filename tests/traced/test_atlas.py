@@ -20,11 +20,12 @@ from costmodel.algebra.formula import PEAK
 from costmodel.cell.inputs import parse
 from costmodel.cell.request import request
 from costmodel.cell.setup import Setup, setup_of
+from costmodel.cell.subjects import model_table
 from costmodel.cell.training import Training
 from costmodel.errors import InputError
 from costmodel.methods import PAPER, Options
 from costmodel.questions.estimate import answer
-from costmodel.sources import atlas, survey
+from costmodel.sources import atlas, source, survey
 from costmodel.sources.cache import source_digest
 from costmodel.sources.source import Source, covers
 from costmodel.sources.survey import Entry, entries, stale
@@ -320,6 +321,46 @@ def test_other_versions_are_derived_anew(
     assert atlas.shipped(setup_of("resnet18", "fft")) or package != "peft"  # peft decides nothing there
 
 
+def test_releases_that_formulas_were_checked_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both of a pair, not one of each; what is not among them is derived, and the versions say so."""
+    had = dict(atlas.stored("resnet18")["versions"])
+    pair = {"torch": "2.14.1", "torchvision": "0.29.1"}
+    monkeypatch.setattr(atlas, "checked", lambda: {**CHECKED, "releases": [pair]})
+    setup = setup_of("resnet18", "lora")
+    for given, other in (
+        (pair, ""),
+        ({"torch": "2.14.1+cu130", "torchvision": MISSING}, ""),
+        ({"torch": "2.14.1"}, "torch 2.14.1"),
+        ({"torch": "2.15.0", "torchvision": "0.29.1"}, "torch 2.15.0 and torchvision 0.29.1"),
+        ({**pair, "peft": "0.22.0"}, "torch 2.14.1 and torchvision 0.29.1 and peft 0.22.0"),
+    ):
+        now = {**had, **given}
+        for where in (atlas, source):
+            monkeypatch.setattr(where, "installed", lambda packages: {n: now[n] for n in (*pair, *packages)})  # noqa: B023  # called at once
+        assert atlas.unchecked(setup) == other
+        assert bool(atlas.shipped(setup)) == (not other)
+        said = f"derived here, not checked with {other}" if other else None
+        assert Source(setup).versions.get("atlas") == said
+        assert "atlas" not in Source(setup_of("resnet18", "lora", classes=11)).versions
+
+
+def test_a_model_whose_row_is_another_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its arguments decide the numbers; the rows of others decide nothing here."""
+    setup = setup_of("inception_v3", "bn_head")
+    table = {**model_table(), "resnet18": {"about": "another"}}
+    monkeypatch.setattr(atlas, "model_table", lambda: table)
+    assert atlas.shipped(setup)
+    table["inception_v3"] = {**table["inception_v3"], "arguments": {"transform_input": True}}
+    assert atlas.shipped(setup) == ()
+
+
+def test_the_rows_that_formulas_were_derived_for_are_the_ones_at_hand() -> None:
+    assert CHECKED["rows"] == {name: atlas.row_checksum(name) for name in survey.models()}
+
+
+CHECKED = atlas.checked()
+
+
 def other_cells() -> dict[str, Setup]:
     resnet = setup_of("resnet18", "lora")
     return {
@@ -391,7 +432,10 @@ def test_an_interrupted_build_goes_on(building: list[str], tmp_path: Path) -> No
     assert again.current == len(done)
     assert {*building} == {*survey.models()} - {*done}
     assert (tmp_path / "alexnet.json").read_text() == "formulas of alexnet\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.json" for name in survey.models())
+    names = [path.name for path in tmp_path.iterdir()]
+    assert sorted(names) == sorted([*(f"{name}.json" for name in survey.models()), "checked.json"])
+    rows = json.loads((tmp_path / "checked.json").read_text())["rows"]
+    assert rows == {name: atlas.row_checksum(name) for name in sorted(survey.models())}
 
 
 def test_another_source_begins_anew(building: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from costmodel.cell.setup import setup_of
 from costmodel.contract import Point
 from costmodel.output.export import EVERYTHING, FORMATS, ClosedForms
 from costmodel.output.export.c import largest_argument
-from costmodel.sources.regions import formulas
+from costmodel.sources.partition import formulas
 from costmodel.sources.source import Source
 from costmodel.terminal.cli import main
 from tests.exported import check, compile_c, complete, latex_rows, latex_values, points, value

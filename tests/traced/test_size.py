@@ -16,7 +16,7 @@ from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.cell.request import Request, request
-from costmodel.cell.setup import setup_of
+from costmodel.cell.setup import Setup, setup_of
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
 from costmodel.methods import PAPER
@@ -265,7 +265,14 @@ def by_axis(found: Fit) -> dict[str, Largest]:
 # -- formulas by hand --------------------------------------------------------------------------------------------------
 
 
-def by_hand(peak: Sequence[Polynomial], domain: Domain) -> Source:
+SETUPS = {
+    "verified": setup_of("resnet18", "fft"),
+    "by name": setup_of("resnet18", "fft", inputs="3x8x8"),
+    "the caller's": setup_of(nn.Linear(4, 4), "fft", inputs="4"),
+}
+
+
+def by_hand(peak: Sequence[Polynomial], domain: Domain, setup: Setup = SETUPS["verified"]) -> Source:
     """A cell in the batch alone, whose peak is what it is said to be."""
     zero = (Polynomial({}),)
     quantities: Mapping[str, Any] = {
@@ -274,12 +281,13 @@ def by_hand(peak: Sequence[Polynomial], domain: Domain) -> Source:
         PEAK: tuple(peak),
     }
     made = SimpleNamespace(formula=CostFormula(quantities, {}, domain))
-    source = SimpleNamespace(setup=Source(setup_of("resnet18", "fft", inputs="3x8x8")).setup, derivation=lambda _: made)
-    return cast(Source, source)
+    return cast(Source, SimpleNamespace(setup=setup, derivation=lambda _: made))
 
 
-def largest_batch(peak: Sequence[Polynomial], memory: int, last: int | None = None) -> Largest:
-    source = by_hand(peak, Domain({"N": 1}, {"N": last} if last else {}, {}))
+def largest_batch(
+    peak: Sequence[Polynomial], memory: int, last: int | None = None, setup: Setup = SETUPS["verified"]
+) -> Largest:
+    source = by_hand(peak, Domain({"N": 1}, {"N": last} if last else {}, {}), setup)
     (found,) = fit(source, Request({"N": 1}, {"N": 2}), Budget(memory, None)).largest
     return found
 
@@ -287,12 +295,13 @@ def largest_batch(peak: Sequence[Polynomial], memory: int, last: int | None = No
 N = Polynomial.symbol("N")
 
 
+@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 @pytest.mark.parametrize("memory", [399, 600, 601, 699, 700, 701, 960, 961, 1000, 5000])
-def test_a_cost_that_falls_and_rises_is_looked_at_value_by_value(memory: int) -> None:
+def test_a_cost_that_falls_and_rises_is_looked_at_value_by_value(memory: int, setup: Setup) -> None:
     """(N - 20)^2 + 600 falls up to N = 20: bisection from N = 1 would find nothing, or the wrong end."""
     peak = N * N - N * 40 + 1000
     fitting = [at for at in range(1, 4000) if at * at - 40 * at + 1000 <= memory]
-    assert largest_batch([peak], memory, 4000).value == max(fitting, default=None)
+    assert largest_batch([peak], memory, 4000, setup).value == max(fitting, default=None)
     assert max(fitting, default=0) < 3000
 
 

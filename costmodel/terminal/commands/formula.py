@@ -20,7 +20,7 @@ from costmodel.errors import InputError, LiftError, unknown
 from costmodel.files import write_whole
 from costmodel.output.export import FORMATS, SELECTIONS, ClosedForms
 from costmodel.questions.estimate import answer
-from costmodel.sources.regions import formulas
+from costmodel.sources.partition import formulas
 from costmodel.sources.source import Source
 from costmodel.terminal.arguments import CellArguments, CellsArguments, takes_cells
 from costmodel.terminal.console import working

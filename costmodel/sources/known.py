@@ -1,0 +1,37 @@
+"""Formulas at hand, and where they were checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from costmodel.algebra.formula import Derivation
+from costmodel.contract import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A derivation that is at hand, and what is known of it.
+
+    Attributes:
+        derivation: the closed form.
+        checked: the points at which it was compared with a trace, and whether it holds there.
+    """
+
+    derivation: Derivation
+    checked: dict[Point, bool] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that `from_dict` reads back."""
+        checked = [[point.values(), holds] for point, holds in self.checked.items()]
+        return {**self.derivation.to_dict(), "checked": checked}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Known:
+        """Read plain data.
+
+        Raises:
+            KeyError, TypeError, ValueError, IndexError: when the data is not a derivation.
+        """
+        checked = {Point.of({axis: int(at) for axis, at in point.items()}): bool(was) for point, was in data["checked"]}
+        return Known(Derivation.from_dict(data), checked)
