@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def test_links_and_named_files_exist(page: Path) -> None:
         assert (page.parent / target).exists(), target
     for name in re.findall(r"`((?:costmodel|validate|tests|benchmarks|docs|specs)/[\w/.-]+)`", text):
         assert (ROOT / name).exists(), name
+
+
+def test_the_layers_are_those_of_the_contract() -> None:
+    """``python docs/architecture.py`` draws them anew."""
+    drawn = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
+    assert drawn["page"]() == drawn["PAGE"].read_text(encoding="utf-8")
+    assert drawn["picture"]() == drawn["PICTURE"].read_text(encoding="utf-8")
