@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ from hypothesis import settings
 
 # Two workers on two cores: threads of their own would only be in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Tests start many processes, each of which would compile the whole package where the environment forbids keeping that.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Worker processes inherit the folder, so that each cell is traced once in a run.
 os.environ.setdefault("COSTMODEL_CACHE_DIR", tempfile.mkdtemp(prefix="costmodel-tests-"))
