@@ -26,7 +26,7 @@ with careful_imports():
     from validate.depths import clock
 from validate.cell import CellSpec
 spec = CellSpec(**json.loads(sys.argv[1]))
-print(clock.measure(spec.setup, spec.at)["time.step"])
+print(clock.DEPTH.measure(spec)["time.step"])
 """
 
 

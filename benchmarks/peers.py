@@ -98,10 +98,10 @@ def fake_model(spec: Any) -> Given:
 
 
 def real_step(given: Given) -> Numbers:
-    """`validate.depths.operators.measure`: both steps for real, under the instruments of `costmodel validate`."""
-    from validate.depths.operators import measure
+    """`validate.depths.operators`: both steps for real, under the instruments of `costmodel validate`."""
+    from validate.depths.operators import DEPTH
 
-    measured = measure(given.spec.setup, given.spec.at)
+    measured = DEPTH.measure(given.spec)
     flops = {phase: measured[f"kind.matmul.{phase}"] for phase in ("forward", "backward")}
     return {**flops, "peak": measured["memory.peak"]}
 

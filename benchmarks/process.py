@@ -31,7 +31,7 @@ from costmodel.methods import METHODS, PAPER
 from costmodel.sources.derive import Tracer
 from costmodel.sources.versions import installed
 from validate.cell import CellSpec
-from validate.depths.process import measure_cell
+from validate.depths.process import DEPTH
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "resnet18")
 BATCHES = (2, 16)
@@ -49,7 +49,7 @@ def fit(jobs: int, specs: list[CellSpec]) -> dict[str, Any]:
     host = this_host()
     rows, code, asked, heap, default = [], [], [], [], []
     with ThreadPoolExecutor(jobs) as pool:
-        for spec, measured in zip(specs, pool.map(measure_cell, specs), strict=True):
+        for spec, measured in zip(specs, pool.map(DEPTH.measure, specs), strict=True):
             record = Tracer(spec.setup).at(spec.at)
             peak = allocator_peak(record, host)
             known = peak.nbytes + sum(record.input_sizes)

@@ -136,7 +136,12 @@ def loss_of(out: Any, setup: Setup, labels: tuple[torch.Tensor, ...]) -> torch.T
 
 
 def two_steps(
-    model: nn.Module, optimizer: Optimizer, given: Batch, setup: Setup, phase: Callable[[int, str], None]
+    model: nn.Module,
+    optimizer: Optimizer,
+    given: Batch,
+    setup: Setup,
+    phase: Callable[[int, str], None],
+    device: str = "cpu",
 ) -> None:
     """Run both optimizer steps of the protocol.
 
@@ -148,12 +153,14 @@ def two_steps(
         given: one micro-batch, used for each.
         setup: loss, autocast and the number of micro-batches.
         phase: told before each phase begins: (step, ``forward``, ``backward``, ``optimizer`` or ``end``).
+        device: type of the device that the step runs on, whose rules autocast follows; tensors without data stand for
+            the CPU's.
     """
     training = setup.training
     for step in range(STEPS):
         for _ in range(training.accumulate):
             phase(step, "forward")
-            with _autocast(training.autocast):
+            with _autocast(training.autocast, device):
                 out = model(*given.positional, **given.named)
                 loss = loss_of(out, setup, given.labels)
             if training.accumulate > 1:
@@ -166,8 +173,8 @@ def two_steps(
         optimizer.zero_grad(set_to_none=True)
 
 
-def _autocast(dtype: str | None) -> AbstractContextManager[object]:
-    return torch.autocast("cpu", dtype=getattr(torch, dtype)) if dtype else nullcontext()
+def _autocast(dtype: str | None, device: str) -> AbstractContextManager[object]:
+    return torch.autocast(device, dtype=getattr(torch, dtype)) if dtype else nullcontext()
 
 
 def checkpoint_blocks(model: nn.Module) -> None:

@@ -23,7 +23,6 @@ from validate.claims.quantity import LAYER
 from validate.depths import DEPTHS
 from validate.host.kernels import PRODUCTS, KernelStudy, ProductRow, SvdRow
 from validate.report import build, depth_part, device_part, drawing, html, kernels_part, markdown
-from validate.report.context import Context
 from validate.report.document import Document, Gallery, Grid, Heading, Items, Listing, Picture, Prose, Tally
 from validate.report.numbers import MODELS, RANKED, RANKS, cells
 from validate.report.pages import document, judgements
@@ -107,7 +106,7 @@ def report() -> dict[str, Any]:
         "sections": {
             "claims": {"data": {"cells": rows, "ranks": ranks()}, "seconds": 12.0},
             "device": {"data": {"device": None}, "seconds": 0.1},
-            "time": {"left_out": "validate.depths.clock is not installed", "seconds": 0.0},
+            "time": {"left_out": "there is no CUDA device here", "seconds": 0.0},
         },
     }
 
@@ -180,7 +179,7 @@ def test_a_report_says_what_it_was_made_with(page: str) -> None:
         "not asked for",
     ):
         assert part in text
-    assert "Left out: validate.depths.clock is not installed." in text
+    assert "Left out: there is no CUDA device here." in text
     assert "Skipped: this machine has no CUDA device." in text
     assert "failed: not tried" in text
 
@@ -371,14 +370,6 @@ def test_an_estimated_depth_shows_its_errors() -> None:
     assert errors.rows[0] == ("time.step", "1", "25.0%", "25.0%", "25.0%")
     assert isinstance(grid, Grid)
     assert grid.rows == (("resnet18 fft", "100.0 ms", "80.0 ms", "+25.0%", "30.0 ms", "30.0 ms", "+0.0%"),)
-
-
-def test_a_depth_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    absent = replace(DEPTHS["process"], module="validate.absent")
-    monkeypatch.setitem(DEPTHS, "process", absent)
-    context = Context(tmp_path, 1, lambda *_: None, {})
-    with pytest.raises(InputError, match=r"validate\.absent is not installed"):
-        depth_part.measure("process", context)
 
 
 def test_the_kernel_study_is_a_table_and_a_drawing() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 
 import pytest
+import torch
 
 from costmodel.errors import InputError
 from costmodel.machine.resident import resident
 from costmodel.machine.workspaces import allocator_peak, this_host
 from costmodel.sources.derive import Tracer
 from costmodel.terminal.cli import main
+from costmodel.tracing.protocol import Batch, two_steps
 from validate.cell import CellSpec
 from validate.depths import allocator, cuda, process
+from validate.step.instruments import RoundedMeter
+from validate.step.run import run
 
 CELLS = [
     ("mobilenet_v2", "fft", {"N": 1, "H": 160, "W": 160}),
@@ -31,7 +37,7 @@ def test_every_allocation_is_accounted_for(model: str, method: str, point: dict[
     """Equal but for the Python numbers that autograd keeps for adapters' scalings, 8 bytes each, never more than one a
     call of the trace."""
     spec = CellSpec(model, method, point)
-    measured = allocator.measure(spec.setup, spec.at)["allocator.peak"]
+    measured = allocator.DEPTH.measure(spec)["allocator.peak"]
     record = Tracer(spec.setup).at(spec.at)
     left = measured - allocator_peak(record, this_host()).nbytes
     if method in ("lora", "dora"):
@@ -55,8 +61,8 @@ def test_the_issue_s_two_peaks() -> None:
 
 def test_a_process_holds_what_it_was_said_to_consist_of() -> None:
     spec = CellSpec("mobilenet_v2", "fft", {"N": 2, "H": 160, "W": 160}, depth="process")
-    measured = process.measure_cell(spec)
-    predicted = process.predict(spec.setup, spec.at)
+    measured = process.DEPTH.measure(spec)
+    predicted = process.DEPTH.predict(spec.setup, spec.at)
     assert measured.keys() == predicted.keys()
     found = resident(Tracer(spec.setup).at(spec.at), this_host())
     assert found.controlled == found.peak.nbytes + found.inputs + found.code
@@ -67,7 +73,7 @@ def test_a_process_holds_what_it_was_said_to_consist_of() -> None:
 
 def test_a_process_that_fails_says_why() -> None:
     with pytest.raises((InputError, RuntimeError), match=r"status 1|spatial|refuse|takes"):
-        process.measure_cell(CellSpec("resnet18", "fft", {"N": 1, "H": 1, "W": 1}))
+        process.DEPTH.measure(CellSpec("resnet18", "fft", {"N": 1, "H": 1, "W": 1}))
 
 
 def test_estimate_with_its_process(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,26 +97,57 @@ def test_what_has_no_process(line: str, why: str, capsys: pytest.CaptureFixture[
     assert len(err.splitlines()) == 1
 
 
-def test_storages_are_rounded_up_as_cuda_does() -> None:
-    """On the CPU's own step: every storage a multiple of 512, the input batch among them."""
-    spec = CellSpec("resnet18", "fft", {"N": 1, "H": 64, "W": 64})
-    rounded = cuda.rounded_peak(spec.setup, spec.at, "cpu")
-    record = Tracer(spec.setup).at(spec.at)
-    live: dict[int, int] = {}
-    peak, start = 0, 0
-    batch = sum(-(-nbytes // 512) * 512 for nbytes in record.input_sizes)
-    for end in [call.events for call in record.calls]:
-        for event in record.events[start:end]:
-            if event.kind == "birth":
-                live[event.storage] = -(-event.nbytes // 512) * 512
-            elif event.kind == "death":
-                live.pop(event.storage)
-        start = end
-        peak = max(peak, sum(live.values()))
-    assert rounded == peak + batch
+@pytest.mark.parametrize(
+    ("method", "training"),
+    [("fft", {}), ("dora", {"optimizer": "sgd_momentum"}), ("lora", {"autocast": "bfloat16", "accumulate": 2})],
+)
+def test_cuda_is_predicted_without_a_device(method: str, training: dict[str, object]) -> None:
+    """From shapes alone, what a recorder of rounded storages sees of the real step on the CPU."""
+    point = {"N": 1, "H": 64, "W": 64} | ({} if method == "fft" else {"r": 3})
+    spec = CellSpec("resnet18", method, point, training=training)
+    meter = RoundedMeter()
+    run(spec.setup, spec.at, meter)
+    assert cuda.DEPTH.predict(spec.setup, spec.at) == {"cuda.peak": meter.peak}
+    assert meter.peak % 512 == 0
 
 
-@pytest.mark.skipif(cuda.torch.cuda.is_available(), reason="says that there is no device")
+def test_autocast_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the CPU's rules on a GPU neither the step nor what was said of it would be that of a user there."""
+    asked = []
+
+    def autocast(device: str, **_: object) -> contextlib.AbstractContextManager[None]:
+        asked.append(device)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    model = torch.nn.Linear(2, 2)
+    setup = CellSpec("resnet18", "fft", {}, training={"autocast": "bfloat16"}).setup
+    given = Batch((torch.ones(1, 2),), {})
+    for device in ("cpu", "cuda"):
+        two_steps(model, torch.optim.SGD(model.parameters()), given, setup, lambda *_: None, device)
+    assert asked == ["cpu", "cpu", "cuda", "cuda"]
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_measurement_leaves_the_process_as_it_was(collecting: bool) -> None:
+    """Its threads, its garbage collector and its random numbers; where a step fails too."""
+    threads, before = torch.get_num_threads(), torch.get_rng_state()
+    (gc.enable if collecting else gc.disable)()
+    torch.set_num_threads(2)
+    try:
+        for side in (64, 1):
+            spec = CellSpec("resnet18", "bn_head", {"N": 1, "H": side, "W": side})
+            with contextlib.nullcontext() if side > 1 else pytest.raises(ValueError, match="more than 1 value"):
+                allocator.DEPTH.measure(spec)
+            assert gc.isenabled() is collecting
+            assert torch.get_num_threads() == 2
+            assert torch.equal(torch.get_rng_state(), before)
+    finally:
+        gc.enable()
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says that there is no device")
 def test_without_a_device_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("validate resnet18 --depth cuda".split()) == 2
     err = capsys.readouterr().err

@@ -25,6 +25,7 @@ from validate.host.kernels_figure import figure
 from validate.host.kernels_table import blocks
 from validate.host.timings import CELLS, from_csv, measured, summary, to_csv
 from validate.step.stopwatch import Bench, OperatorWatch, Stopwatch, threads
+from validate.step.timed import measure
 
 KEYS = {"time.forward", "time.backward", "time.optimizer", "time.step"}
 SMALL = Point(N=1, H=33, W=40, r=None)
@@ -44,7 +45,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_a_step_is_timed() -> None:
-    found = clock.measure(setup_of("mobilenet_v3_small"), SMALL, budget=0.0)
+    found = measure(setup_of("mobilenet_v3_small"), SMALL, budget=0.0)
     assert found.keys() == KEYS
     assert all(value > 0 for value in found.values())
     assert found["time.step"] >= found["time.forward"] + found["time.backward"] + found["time.optimizer"]
@@ -59,7 +60,7 @@ def test_threads_are_as_before_afterwards() -> None:
 
 def test_prediction_and_measurement_have_the_same_keys(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "identity", lambda _number: dict(host.identity))
-    found = clock.predict(setup_of("mobilenet_v3_small", "lora"), Point(N=1, H=64, W=64, r=4))
+    found = clock.DEPTH.predict(setup_of("mobilenet_v3_small", "lora"), Point(N=1, H=64, W=64, r=4))
     assert found.keys() == KEYS
     assert found["time.step"] == pytest.approx(sum(found.values()) - found["time.step"])
 

@@ -46,7 +46,7 @@ class Cell:
 
 
 Costs = Mapping[Cell, Mapping[str, float]]
-"""Quantities of each cell, named as `validate.depths.operators.measure` names them."""
+"""Quantities of each cell, named as `validate.depths.operators.Operators` names them."""
 
 
 @dataclass(frozen=True, slots=True)

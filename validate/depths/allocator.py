@@ -1,84 +1,63 @@
-"""Depth 2: the allocations that really happen in a step, as ``torch.profiler`` sees them."""
+"""Depth 2: the allocations that really happen in a step, beside tensors and what kernels make for themselves."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
-
-import torch
-from torch._C._profiler import _EventType
-from torch.profiler import ProfilerActivity, profile
+from typing import TYPE_CHECKING
 
 from costmodel.cell.setup import Setup
 from costmodel.cell.training import require_float32
 from costmodel.contract import Point
-from costmodel.machine.workspaces import THREADS, allocator_peak, this_host
-from costmodel.sources.derive import Tracer
-from validate.step.run import run
+from validate.cell import CellSpec
+from validate.depths.base import Depth
+
+if TYPE_CHECKING:
+    from costmodel.machine.workspaces import AllocatorPeak
 
 
-class AllocationMeter:
-    """An instrument that adds up what the step asks of torch's CPU allocator and gives back, in order.
+class Allocator(Depth):
+    """``torch.profiler``, beside a trace on shapes."""
 
-    Parameters and buffers are there before it starts and are added; the input batch is in no group and is not.
-    """
+    def measure(self, spec: CellSpec) -> dict[str, int]:
+        """Run the real step under the profiler, on one thread.
 
-    def __init__(self) -> None:
-        self._profile = profile(activities=[ProfilerActivity.CPU], profile_memory=True)
-        self._before = 0
+        Returns:
+            ``allocator.peak`` in bytes.
+        """
+        from costmodel.machine.workspaces import THREADS
+        from validate.step.allocations import AllocationMeter
+        from validate.step.run import run
+        from validate.step.stopwatch import threads
 
-    @property
-    def mode(self) -> AbstractContextManager[object]:
-        """The profiler is the context."""
-        return self._profile
+        meter = AllocationMeter()
+        with threads(THREADS):
+            run(spec.setup, spec.at, meter)
+        return {"allocator.peak": meter.peak()}
 
-    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
-        """Count what is there before the step, each storage once."""
-        tensors = [*model.parameters(), *model.buffers()]
-        self._before = sum({t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}.values())
+    def predict(self, setup: Setup, point: Point) -> dict[str, int]:
+        """Return the peak of the tensors and of what the kernels make for themselves."""
+        require_float32(setup.training, "what kernels allocate is")
+        return {"allocator.peak": _peak(setup, point).nbytes}
 
-    def phase(self, step: int, name: str) -> None:
-        """Phases do not matter here."""
+    def notes(self, setup: Setup, point: Point) -> tuple[str, ...]:
+        """Say what the peak consists of, and that a GPU is another depth."""
+        import torch
 
-    def peak(self) -> int:
-        """Return the largest sum of live allocations, in bytes."""
-        assert self._profile.profiler is not None
-        results: Any = self._profile.profiler.kineto_results
-        events: list[tuple[int, int]] = []
-        pending = list(results.experimental_event_tree())
-        while pending:
-            event = pending.pop()
-            if event.tag == _EventType.Allocation:
-                events.append((event.start_time_ns, event.extra_fields.alloc_size))
-            pending += event.children
-        live = peak = self._before
-        for _, nbytes in sorted(events, key=lambda event: event[0]):
-            live += nbytes
-            peak = max(peak, live)
-        return peak
+        peak = _peak(setup, point)
+        held = ", ".join(f"{name} {nbytes:,}" for name, nbytes in peak.workspaces.items()) or "nothing"
+        found = f"the predicted peak is inside {peak.operator}: tensors {peak.tensors:,} bytes; its kernel holds {held}"
+        return (found,) if torch.cuda.is_available() else (found, "depth cuda is skipped: there is no CUDA device here")
 
 
-def measure(setup: Setup, point: Point) -> dict[str, int]:
-    """Run the real step under the profiler, on one thread.
+def _peak(setup: Setup, point: Point) -> AllocatorPeak:
+    from costmodel.machine.workspaces import allocator_peak, this_host
+    from costmodel.tracing.step import record_step
 
-    Returns:
-        ``allocator.peak`` in bytes.
-    """
-    torch.set_num_threads(THREADS)
-    meter = AllocationMeter()
-    run(setup, point, meter)
-    return {"allocator.peak": meter.peak()}
+    return allocator_peak(record_step(setup, point), this_host())
 
 
-def predict(setup: Setup, point: Point) -> dict[str, int]:
-    """Return the peak of the tensors and of what the kernels make for themselves, from a trace on shapes."""
-    require_float32(setup.training, "what kernels allocate is")
-    return {"allocator.peak": allocator_peak(Tracer(setup).at(point), this_host()).nbytes}
-
-
-def notes(setup: Setup, point: Point) -> tuple[str, ...]:
-    """Say what the peak consists of, and that a GPU is another depth."""
-    peak = allocator_peak(Tracer(setup).at(point), this_host())
-    held = ", ".join(f"{name} {nbytes:,}" for name, nbytes in peak.workspaces.items()) or "nothing"
-    found = f"the predicted peak is inside {peak.operator}: tensors {peak.tensors:,} bytes; its kernel holds {held}"
-    return (found,) if torch.cuda.is_available() else (found, "depth cuda is skipped: there is no CUDA device here")
+DEPTH = Allocator(
+    "allocator",
+    "bytes that the step really allocates, the kernels' own workspaces included",
+    exact=False,
+    headline="allocator.peak",
+)

@@ -11,11 +11,8 @@ from costmodel.cell.setup import Setup
 from costmodel.cell.training import require_float32
 from costmodel.contract import Point
 from costmodel.errors import InputError
-from costmodel.machine.resident import resident
-from costmodel.machine.workspaces import this_host
-from costmodel.sources.derive import Tracer
 from validate.cell import CellSpec
-from validate.depths.highwater import REFUSED
+from validate.depths.base import Depth
 
 SETTINGS = {"controlled": {"MALLOC_MMAP_THRESHOLD_": "65536"}, "default": {}}
 """What the environment says to glibc's allocator: to map whatever has 64 KiB or more, or nothing at all."""
@@ -24,18 +21,31 @@ MALLOC = "MALLOC_"
 """How the names of such variables begin; those of the caller are left out."""
 
 
-def measure_cell(spec: CellSpec) -> dict[str, int]:
-    """Run the step once in each setting.
+class Process(Depth):
+    """The high-water mark of resident memory, beside an estimate from a trace on shapes."""
 
-    Returns:
-        ``process.controlled`` and ``process.default``: bytes that the high-water mark of resident memory lies above
-        what the process held when it had imported its libraries and before it built the model.
+    def measure(self, spec: CellSpec) -> dict[str, int]:
+        """Run the step once in each setting.
 
-    Raises:
-        InputError: where the system does not say how much memory a process holds, or the cell is refused.
-        RuntimeError: where the process fails, or is killed.
-    """
-    return {f"process.{name}": _rise(spec, variables) for name, variables in SETTINGS.items()}
+        Returns:
+            ``process.controlled`` and ``process.default``: bytes that the high-water mark of resident memory lies above
+            what the process held when it had imported its libraries and before it built the model.
+
+        Raises:
+            InputError: where the system does not say how much memory a process holds, or the cell is refused.
+            RuntimeError: where the process fails, or is killed.
+        """
+        return {f"process.{name}": _rise(spec, variables) for name, variables in SETTINGS.items()}
+
+    def predict(self, setup: Setup, point: Point) -> dict[str, int]:
+        """Estimate both; see `costmodel.machine.resident`."""
+        from costmodel.machine.resident import resident
+        from costmodel.machine.workspaces import this_host
+        from costmodel.tracing.step import record_step
+
+        require_float32(setup.training, "a process is")
+        found = resident(record_step(setup, point), this_host())
+        return {"process.controlled": found.controlled, "process.default": found.default}
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
@@ -45,6 +55,8 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 
 def _rise(spec: CellSpec, variables: dict[str, str]) -> int:
+    from validate.depths.highwater import REFUSED
+
     command = [sys.executable, "-m", "validate.depths.highwater", spec.key]
     done = subprocess.run(command, env=environment(variables), capture_output=True, text=True, check=False)  # noqa: S603  # our own
     if done.returncode:
@@ -55,8 +67,9 @@ def _rise(spec: CellSpec, variables: dict[str, str]) -> int:
     return int(json.loads(done.stdout.splitlines()[-1]))
 
 
-def predict(setup: Setup, point: Point) -> dict[str, int]:
-    """Estimate both from a trace on shapes; see `costmodel.machine.resident`."""
-    require_float32(setup.training, "a process is")
-    found = resident(Tracer(setup).at(point), this_host())
-    return {"process.controlled": found.controlled, "process.default": found.default}
+DEPTH = Process(
+    "process",
+    "resident memory of the process above its baseline",
+    exact=False,
+    headline="process.controlled",
+)

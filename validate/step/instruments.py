@@ -16,6 +16,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 GROUPS = ("param", "buffer", "grad", "act", "temp", "opt")
+ROUNDING = 512
+"""Bytes that CUDA's caching allocator rounds every block up to (``kMinBlockSize`` in ``CUDACachingAllocator.cpp``)."""
 
 
 class MemoryMeter(TorchDispatchMode):
@@ -99,6 +101,20 @@ class MemoryMeter(TorchDispatchMode):
 
     def _forget(self, key: int, _: weakref.ref[torch.UntypedStorage]) -> None:
         self._now[self._group.pop(key)] -= self._alive.pop(key)[1]
+
+
+class RoundedMeter(MemoryMeter):
+    """The memory recorder, with every storage as large as its block on CUDA, and with the input batch."""
+
+    def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
+        """Count what is there before the step."""
+        super().attach(model, optimizer, batch)
+        self._ignored.clear()
+        for tensor in batch:
+            self._count(tensor, "act")
+
+    def _size(self, storage: torch.UntypedStorage) -> int:
+        return -(-storage.nbytes() // ROUNDING) * ROUNDING
 
 
 def _state(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

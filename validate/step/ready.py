@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -38,11 +40,22 @@ def ready(setup: Setup, point: Point, device: str = "cpu") -> Ready:
     Raises:
         InputError: where the model or the method refuses.
     """
-    torch.manual_seed(0)
-    model = adapted_model(setup, point, device)
-    optimizer = optimizer_of(model, setup, point)
-    for group in optimizer.param_groups:
-        group["lr"] = 0.0
-    labels = label_shapes(setup, point)
-    with torch.device(device):
-        return Ready(model, optimizer, batch(setup, point, some_tensor, labels))
+    with seeded(device):
+        model = adapted_model(setup, point, device)
+        optimizer = optimizer_of(model, setup, point)
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
+        labels = label_shapes(setup, point)
+        with torch.device(device):
+            return Ready(model, optimizer, batch(setup, point, some_tensor, labels))
+
+
+@contextmanager
+def seeded(device: str = "cpu") -> Iterator[None]:
+    """Let random numbers begin at a seed, and afterwards go on where the caller's were."""
+    others = [torch.cuda.current_device()] if device == "cuda" else []
+    with torch.random.fork_rng(others):
+        torch.default_generator.manual_seed(0)
+        for other in others:
+            torch.cuda.default_generators[other].manual_seed(0)
+        yield

@@ -12,7 +12,7 @@ from costmodel.cell.setup import Setup
 from costmodel.contract import Point
 from costmodel.tracing.protocol import two_steps
 from costmodel.tracing.step import collector_off
-from validate.step.ready import ready
+from validate.step.ready import ready, seeded
 
 
 class Instrument(Protocol):
@@ -38,17 +38,18 @@ def run(setup: Setup, point: Point, *instruments: Instrument, device: str = "cpu
         instruments: what watches; the last one is the nearest to the operators.
         device: where model and batch are made and the step runs.
     """
-    cell = ready(setup, point, device)
-    gc.collect()
 
     def phase(step: int, name: str) -> None:
         for instrument in instruments:
             instrument.phase(step, name)
 
-    with collector_off():
+    with ExitStack() as undone:
+        undone.enter_context(seeded(device))
+        cell = ready(setup, point, device)
+        gc.collect()
+        undone.enter_context(collector_off())
         for instrument in instruments:
             instrument.attach(cell.model, cell.optimizer, cell.batch.tensors)
-        with ExitStack() as modes:
-            for instrument in instruments:
-                modes.enter_context(instrument.mode)
-            two_steps(cell.model, cell.optimizer, cell.batch, setup, phase)
+        for instrument in instruments:
+            undone.enter_context(instrument.mode)
+        two_steps(cell.model, cell.optimizer, cell.batch, setup, phase, device)

@@ -17,7 +17,7 @@ from costmodel.contract import STEP_PHASES, Point
 from costmodel.tracing.protocol import two_steps
 from costmodel.tracing.record import OpCall
 from costmodel.tracing.step import collector_off
-from validate.step.ready import ready
+from validate.step.ready import ready, seeded
 
 _NOT_OPERATORS = ("profiler.", "prim.")
 
@@ -123,5 +123,5 @@ class Bench:
     def run(self, phase: Callable[[int, str], None], mode: AbstractContextManager[object] | None = None) -> None:
         """Run two steps without garbage collection, neither of them the first."""
         gc.collect()
-        with collector_off(), mode or nullcontext():
+        with seeded(), collector_off(), mode or nullcontext():
             two_steps(self._cell.model, self._cell.optimizer, self._cell.batch, self._setup, phase)

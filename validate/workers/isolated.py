@@ -9,15 +9,15 @@ from typing import Any
 from costmodel.errors import InputError
 from costmodel.units import size
 from validate.cell import CellSpec
-from validate.depths import DEPTHS
+from validate.depths import Depth
 from validate.workers.limits import Limits, end_after, limit_memory, memory_shortage, own_group
 
 Answer = dict[str, Any]
 """``{"measured": {...}, "seconds": ...}``, ``{"refused": reason}`` or ``{"failed": reason}``."""
 
 
-def answer_to(spec: CellSpec, limits: Limits) -> Answer:
-    """Measure a cell in this process; whatever goes wrong is an answer too."""
+def answer_to(spec: CellSpec, depth: Depth, limits: Limits) -> Answer:
+    """Measure a cell in this process at a depth; whatever goes wrong is an answer too."""
     try:
         if limits.memory is not None:
             limit_memory(limits.memory)
@@ -25,7 +25,7 @@ def answer_to(spec: CellSpec, limits: Limits) -> Answer:
 
         torch.set_num_threads(limits.threads)
         start = perf_counter()
-        measured = dict(DEPTHS[spec.depth].measure(spec))
+        measured = dict(depth.measure(spec))
         return {"measured": measured, "seconds": round(perf_counter() - start, 2)}
     except InputError as error:
         return {"refused": str(error)}
@@ -54,12 +54,15 @@ def late(limits: Limits) -> Answer:
     return {"failed": f"over the time limit of {limits.seconds} s"}
 
 
-def child(spec: CellSpec, sender: Any, limits: Limits) -> None:
-    """Measure a cell and send the answer: the whole life of a process that `multiprocessing` started."""
+def child(spec: CellSpec, depth: Depth, sender: Any, limits: Limits) -> None:
+    """Measure a cell and send the answer: the whole life of a process that `multiprocessing` started.
+
+    The depth comes along, because this process has only the ones that ship by name.
+    """
     from multiprocessing import parent_process
 
     own_group()
     parent = parent_process()
     assert parent is not None
     end_after(parent.join)
-    sender.send(answer_to(spec, limits))
+    sender.send(answer_to(spec, depth, limits))

@@ -12,6 +12,7 @@ from typing import Any
 
 from costmodel.signals import ignored_by_children
 from validate.cell import CellSpec
+from validate.depths import DEPTHS
 from validate.workers.isolated import Answer, child, ended, late
 from validate.workers.limits import Limits, end_group
 
@@ -46,7 +47,8 @@ def pool(jobs: int, limits: Limits) -> Executor:
                 while len(running) < jobs and (spec := next(waiting, None)):
                     context = _context()  # not before there is something to measure
                     receiver, sender = context.Pipe(duplex=False)
-                    process = context.Process(target=child, args=(spec, sender, limits), daemon=True)
+                    told = (spec, DEPTHS[spec.depth], sender, limits)
+                    process = context.Process(target=child, args=told, daemon=True)
                     process.start()
                     sender.close()
                     until = None if limits.seconds is None else monotonic() + limits.seconds
