@@ -13,6 +13,7 @@ from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
 from costmodel.errors import InputError, shown
 from costmodel.methods import METHODS, PAPER, Method, Options, find
+from costmodel.methods.optimizers import OURS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,8 +45,8 @@ class Setup:
 
     @property
     def by_name(self) -> bool:
-        """Whether model and method are known by name: their code is not the caller's."""
-        return self.subject.by_name and self._method_by_name
+        """Whether model, method and optimizer are known by name: their code is not the caller's."""
+        return self.subject.by_name and self._method_by_name and self._our_optimizer
 
     @property
     def verified(self) -> bool:
@@ -68,9 +69,14 @@ class Setup:
         return METHODS.get(self.method.name) is self.method
 
     @property
+    def _our_optimizer(self) -> bool:
+        return self.training.optimizer in OURS
+
+    @property
     def identity(self) -> dict[str, Any] | None:
         """Everything that decides the cost, as plain data; ``None`` where it is code of the caller's."""
-        if self.subject.identity is None or not (self._method_by_name or self.method.identity):
+        method = self._method_by_name or self.method.identity
+        if self.subject.identity is None or not method or not self._our_optimizer:
             return None
         return {
             "subject": dict(self.subject.identity),

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import InputError
+from costmodel.methods.optimizers import OPTIMIZERS
 from costmodel.options import Choices, Name, Switch, Whole, option
-
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer
-
-OPTIMIZERS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {
-        "sgd": ("SGD", {}),
-        "sgd_momentum": ("SGD", {"momentum": 0.9}),
-        "adam": ("Adam", {}),
-        "adamw": ("AdamW", {}),
-        "adafactor": ("Adafactor", {}),
-        "rmsprop": ("RMSprop", {}),
-        "adagrad": ("Adagrad", {}),
-    }
-)
-"""Optimizers by name: the class of ``torch.optim``, and arguments where torch's defaults are not meant."""
 
 LOSSES = ("sum", "cross_entropy")
 PRECISIONS = ("float32", "bfloat16")
@@ -59,15 +40,6 @@ class Training(Choices):
         Choices.__post_init__(self)  # super() does not find a dataclass with slots
         if self.autocast and self.dtype != "float32":
             raise InputError(f"--autocast {self.autocast} with --dtype {self.dtype}: autocast starts from float32")
-
-
-def plain_optimizer(model: nn.Module, name: str) -> Optimizer:
-    """Build one of torch's optimizers over the trainable parameters, as the contract has it."""
-    import torch
-
-    kind, arguments = OPTIMIZERS[name]
-    made: Optimizer = getattr(torch.optim, kind)([p for p in model.parameters() if p.requires_grad], **arguments)
-    return made
 
 
 def require_float32(training: Training, what: str) -> None:

@@ -49,14 +49,22 @@ def find(method: Any) -> Method:
     if isinstance(method, Method):
         return method
     if isinstance(method, str):
-        if method not in METHODS:
-            raise unknown("method", method, METHODS)
-        return METHODS[method]
+        return METHODS[method] if method in METHODS else _of_another(method)
     if hasattr(method, "peft_type") and hasattr(method, "to_dict"):
         from costmodel.methods.peft_config import from_config
 
         return from_config(method)
     raise InputError(f"method {shown(repr(method), 60)}: expected a name, a peft configuration or a Method")
+
+
+def _of_another(name: str) -> Method:
+    """Return the method of another package."""
+    from costmodel.methods import packages
+
+    found = packages.brought(name)
+    if found is None:
+        raise unknown("method", name, packages.names().union(METHODS))
+    return found
 
 
 def ranked_names() -> str:

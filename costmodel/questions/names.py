@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.cell.subjects import model_table
-from costmodel.methods import METHODS
+from costmodel.methods import METHODS, Method
 from costmodel.results import TEXT, Result, frame
 
 if TYPE_CHECKING:
@@ -71,5 +71,11 @@ def models() -> Models:
 
 
 def methods() -> Methods:
-    """Return the methods known by name, with what each trains and the code that does it."""
-    return Methods({method.name: f"{method.trains} ({method.how})" for method in METHODS.values()})
+    """Return the methods known by name, those of other packages last, with what each trains and the code that does it.
+
+    What other packages bring and cannot be used is left out; it says why when it is asked for by name.
+    """
+    from costmodel.methods.packages import all_brought
+
+    known = [*METHODS.values(), *(found for found in all_brought(METHODS) if isinstance(found, Method))]
+    return Methods({method.name: f"{method.trains} ({method.how})" for method in known})

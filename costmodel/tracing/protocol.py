@@ -16,10 +16,10 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
 from costmodel.cell.setup import Setup
-from costmodel.cell.training import plain_optimizer
 from costmodel.contract import STEPS, Point
 from costmodel.errors import CostModelError, InputError
 from costmodel.methods.heads import HEAD_NAMES
+from costmodel.methods.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def optimizer_of(model: nn.Module, setup: Setup, point: Point) -> Optimizer:
         raise InputError(f"{setup.subject.name} has nothing to train with {setup.method.name}")
     if setup.method.optimizer:
         return setup.method.optimizer(model, point.r, setup.options, setup.training)
-    return plain_optimizer(model, setup.training.optimizer)
+    return OPTIMIZERS[setup.training.optimizer].over(model)
 
 
 class MakeTensor(Protocol):

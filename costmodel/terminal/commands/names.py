@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import costmodel
+from costmodel.errors import InputError
+from costmodel.methods import METHODS
+from costmodel.methods.packages import all_brought
 from costmodel.questions.names import Names
 from costmodel.terminal.arguments import AsJson
-from costmodel.terminal.console import print_json
+from costmodel.terminal.console import one_line, print_json
 from costmodel.terminal.tables import Row, Table, show
 
 
@@ -15,7 +20,10 @@ def models(as_json: AsJson = False) -> None:
 
 
 def methods(as_json: AsJson = False) -> None:
-    """List the fine-tuning methods."""
+    """List the fine-tuning methods; what other packages bring and cannot be used is said on standard error."""
+    for found in all_brought(METHODS):
+        if isinstance(found, InputError):
+            print(f"costmodel: {one_line(str(found))}", file=sys.stderr)
     _names(costmodel.methods(), as_json)
 
 
