@@ -98,13 +98,14 @@ def _without_data(setup: Setup, memo: ShapeMemo, work: Callable[[], Result]) -> 
     training = setup.training
     numbers = any(spec.dtype not in FLOATING for spec in setup.subject.inputs.tensors)
     memo.fake |= bool(training.autocast or training.checkpoint or numbers)
-    if not memo.fake:
-        try:
+    with torch.random.fork_rng([]):  # a constructor that computes with its parameters draws numbers
+        if not memo.fake:
+            try:
+                return work()
+            except PathDiffersError:
+                memo.go_fake()
+        with FakeTensorMode(allow_non_fake_inputs=True):
             return work()
-        except PathDiffersError:
-            memo.go_fake()
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        return work()
 
 
 def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:

@@ -87,3 +87,14 @@ def test_memory_does_not_depend_on_the_sizes() -> None:
     assert sum(record.input_sizes) == 4 * 3 * 64 * 10**12  # 768 TB
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 100 * 1024  # kilobytes; of the terabytes, nothing
+
+
+def test_a_trace_leaves_random_numbers_as_they_were() -> None:
+    def drawn() -> torch.nn.Module:
+        """A model whose constructor draws numbers, as those do that cannot be made without data."""
+        torch.randn(3)
+        return torch.nn.Conv2d(3, 8, 3)
+
+    before = torch.get_rng_state()
+    record_step(setup_of(drawn), Point(N=1, H=8, W=8, r=None))
+    assert torch.equal(torch.get_rng_state(), before)
