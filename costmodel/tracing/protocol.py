@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ from costmodel.contract import STEPS, Point
 from costmodel.errors import CostModelError, InputError
 from costmodel.methods.heads import HEAD_NAMES
 from costmodel.methods.optimizers import OPTIMIZERS
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -54,25 +56,41 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
         if setup.training.checkpoint:
             checkpoint_blocks(model)
         with torch.device(device):  # adapters too are made without data
-            return setup.method.adapt(model, point.r, setup.options)
+            adapted = setup.method.adapt(model, point.r, setup.options)
     except CostModelError:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{setup.subject.name} cannot be prepared for {setup.method.name}: {reason}") from error
+    return _expected(adapted, nn.Module, f"method '{setup.method.name}' adapts {setup.subject.name}")
 
 
 def optimizer_of(model: nn.Module, setup: Setup, point: Point) -> Optimizer:
     """Build the optimizer of an adapted model.
 
     Raises:
-        InputError: when nothing is left to train.
+        InputError: when nothing is left to train, or no optimizer can be made of it.
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError(f"{setup.subject.name} has nothing to train with {setup.method.name}")
-    if setup.method.optimizer:
-        return setup.method.optimizer(model, point.r, setup.options, setup.training)
-    return OPTIMIZERS[setup.training.optimizer].over(model)
+    try:
+        if setup.method.optimizer:
+            made = setup.method.optimizer(model, point.r, setup.options, setup.training)
+        else:
+            made = OPTIMIZERS[setup.training.optimizer].over(model)
+    except CostModelError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"optimizer {setup.optimizer_name} cannot be made for {setup.label}: {reason}") from error
+    return _expected(made, Optimizer, f"optimizer {setup.optimizer_name} is made for {setup.label}")
+
+
+def _expected(made: Any, kind: type[Made], when: str) -> Made:
+    """Refuse what a function of somebody else's returned, where it is not what it should return."""
+    if not isinstance(made, kind):
+        raise InputError(f"{when}: its function returns {type(made).__name__}, expected {kind.__name__}")
+    return made
 
 
 class MakeTensor(Protocol):

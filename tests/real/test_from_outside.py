@@ -160,6 +160,20 @@ def test_a_method_of_a_package_is_kept_under_what_was_installed(installed: Path)
     assert identity() is None
 
 
+@pytest.mark.parametrize(
+    ("adapt", "optimizer", "why"),
+    [
+        (lambda *_: None, None, "method 'own' adapts Linear: its function returns NoneType, expected Module"),
+        (lambda model, *_: model, lambda *_: [], "returns list, expected Optimizer"),
+        (lambda model, *_: model, lambda *_: 1 // 0, "optimizer own optimizer cannot be made for .*: integer division"),
+        (lambda *_: 1 // 0, None, "Linear cannot be prepared for own: integer division"),
+    ],
+)
+def test_a_method_that_does_not_do_what_it_should(adapt: object, optimizer: object, why: str) -> None:
+    with pytest.raises(costmodel.InputError, match=why):
+        costmodel.estimate(nn.Linear(3, 2), costmodel.Method("own", "", "", adapt, optimizer), inputs="3")
+
+
 def test_an_optimizer_by_one_row() -> None:
     optimizers.register("amsgrad", torch.optim.AdamW, amsgrad=True)
     try:
@@ -200,7 +214,7 @@ def test_a_depth_by_one_row(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         found = sound(CellSpec("resnet18", "bn_head", {"N": 1, "H": 64, "W": 64}, depth="parameters"))
         assert found.equal
-        assert [one.measured for one in found.quantities] == [512 * 10 + 10]
+        assert [row.measured for row in found.rows] == [512 * 10 + 10]
         with pytest.raises(costmodel.InputError, match="depth 'parameters' is there already"):
             validate.depths.register(depth)
     finally:

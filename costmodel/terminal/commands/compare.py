@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from costmodel.contract import GROUPS, PHASES, STEP_PHASES
+from costmodel.methods import REFERENCE
 from costmodel.questions.compare import Comparison, Side
 from costmodel.questions.compare import compare as compared
 from costmodel.sources.source import Source
@@ -86,10 +87,11 @@ def _blocks(sides: Sequence[Side]) -> list[Block]:
     for model in _models(sides):
         chosen = [side for side in sides if side.estimate.model == model]
         blocks += [Line(_heading(chosen), "bold"), Line(), _memory(chosen), Line(), _flops(chosen), Line()]
-    blocks.append(Line(f"Of a method's row, 'of fft' is the share of what full fine-tuning takes. {_LEGEND}"))
+    blocks.append(Line(f"Of a method's row, 'of {REFERENCE}' is the share of what full fine-tuning takes. {_LEGEND}"))
     return blocks
 
 
+_SHARE = f"of {REFERENCE}"
 _LEGEND = (
     "sum: of the groups' own peaks (the paper's total); peak: what has to fit in RAM. "
     "step: forward, backward and a later optimizer step; step 0 has the first optimizer step, GaLore's SVD included."
@@ -126,7 +128,7 @@ def _memory(sides: Sequence[Side]) -> Table:
         )
         for side in sides
     ]
-    return Table(("Memory", *GROUPS, "sum", "of fft", "peak", "of fft"), tuple(rows))
+    return Table(("Memory", *GROUPS, "sum", _SHARE, "peak", _SHARE), tuple(rows))
 
 
 def _flops(sides: Sequence[Side]) -> Table:
@@ -143,7 +145,7 @@ def _flops(sides: Sequence[Side]) -> Table:
         for side in sides
     ]
     names = ("forward", "backward", "optimizer, step 0", "optimizer, later")
-    return Table((f"FLOPs, {sides[0].convention}", *names, "step", "of fft", "step 0 of fft"), tuple(rows))
+    return Table((f"FLOPs, {sides[0].convention}", *names, "step", _SHARE, f"step 0 {_SHARE}"), tuple(rows))
 
 
 def _share(ratio: float | None) -> str:
