@@ -8,7 +8,7 @@
 import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
 
 # isort: split
-from costmodel.api import compare, estimate, size, sweep, trace
+from costmodel.api import compare, estimate, layers, peak, size, sweep, trace
 from costmodel.cell.training import Training
 from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.methods import Method, Options
@@ -29,8 +29,10 @@ __all__ = [
     "__version__",
     "compare",
     "estimate",
+    "layers",
     "methods",
     "models",
+    "peak",
     "size",
     "sweep",
     "trace",

@@ -15,7 +15,7 @@ from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
 from costmodel.errors import InputError, shown, unknown
 from costmodel.methods import PAPER, Options, check_rank_allowed
-from costmodel.options import CONVENTION, Switch, number, options_of
+from costmodel.options import CONVENTION, Switch, number, options_of, positive
 from costmodel.questions.estimate import Estimate, answer
 from costmodel.sources.source import Source
 from costmodel.units import read_bytes, read_flops
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from costmodel.questions.compare import Comparison
+    from costmodel.questions.explained import Explanation
     from costmodel.questions.fits import Fits
     from costmodel.questions.frames import Sweep
+    from costmodel.questions.layers import Layers
     from costmodel.tracing.trace import Trace
 
 Model = Any
@@ -90,8 +92,7 @@ def estimate(
     Switch().check(f"cache {shown(cache)}", cache)
     setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
     asked = request(setup, {} if point is None else point, sizes)
-    alias = model if isinstance(model, str) and model != setup.subject.name else None
-    return answer(Source(setup, cache), asked, alias, working)
+    return answer(Source(setup, cache), asked, _alias(model, setup), working)
 
 
 def trace(
@@ -238,6 +239,79 @@ def size(
         (Source(setup), request(setup, _known(setup, asked))) for setup in _setups(models, several, asked, settings)
     ]
     return fits([cells[at : at + len(several)] for at in range(0, len(cells), len(several))], [budget])
+
+
+def peak(
+    model: str | nn.Module | Callable[[], nn.Module],
+    method: Any = "fft",
+    *,
+    top: int = 10,
+    where: bool = True,
+    point: Mapping[str, int] | None = None,
+    **cell: Unpack[Cell[int]],
+) -> Explanation:
+    """Explain why the peak is where it is: the instant, what is alive then, and which instant is the peak elsewhere.
+
+    Args:
+        model: as `estimate`.
+        method: as `estimate`.
+        top: how many of the largest tensors to name.
+        where: whether to say which instant is the peak at other batches and sides, which needs formulas.
+        point: sizes by name, as for `estimate`; numbers only.
+        **cell: sizes, classes, inputs, aux, options and training, as for `estimate`.
+
+    Returns:
+        The explanation; ``to_frame`` has the memory of both steps over time.
+
+    Raises: as `estimate`.
+    """
+    from costmodel.questions.explained import explained
+
+    settings, sizes = _split(point, cell, ("top", "where", "point"))
+    setup = setup_of(model, method, **settings)
+    return explained(setup, request(setup, sizes), _alias(model, setup), top=top, where=where)
+
+
+def layers(
+    model: str | nn.Module | Callable[[], nn.Module],
+    method: Any = "fft",
+    *,
+    depth: int | None = 2,
+    sort: str | None = None,
+    tree: bool | None = None,
+    convention: str = "arithmetic",
+    point: Mapping[str, int] | None = None,
+    **cell: Unpack[Cell[int]],
+) -> Layers:
+    """Add up the cost of each module: FLOPs of every phase, bytes of parameters, gradients and saved activations.
+
+    Args:
+        model: as `estimate`.
+        method: as `estimate`.
+        depth: names of a path to show: 1 for the model's children, ``None`` for any; deeper ones are added up.
+        sort: a phase, ``param``, ``grad`` or ``saved``, largest first; the model's order if left out.
+        tree: whether a row includes all below it; if left out, where rows are not sorted.
+        convention: how FLOPs are counted.
+        point: sizes by name, as for `estimate`; numbers only.
+        **cell: sizes, classes, inputs, aux, options and training, as for `estimate`.
+
+    Returns:
+        A sequence with a row for each module.
+
+    Raises: as `estimate`.
+    """
+    from costmodel.questions.layers import by_module
+
+    settings, sizes = _split(point, cell, ("depth", "sort", "tree", "convention", "point"))
+    setup = setup_of(model, method, **settings)
+    deepest = None if depth is None else positive("depth", depth)
+    asked, alias = request(setup, sizes), _alias(model, setup)
+    return by_module(setup, asked, alias, convention=convention, depth=deepest, sort=sort, tree=tree)
+
+
+def _alias(model: object, setup: Setup) -> str | None:
+    """Return the name that a model was asked for by, where it stands for another."""
+    return model if isinstance(model, str) and model != setup.subject.name else None
 
 
 def _split(

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 import costmodel
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.errors import InputError
 from costmodel.methods.method import PROJECTIONS
 from costmodel.questions.sweep import COLUMNS
 from costmodel.results import Result, Several
@@ -40,6 +41,13 @@ SAME: dict[str, Callable[[], Result]] = {
     "size resnet18 alexnet --method fft,lora --memory 300MiB": lambda: costmodel.size(
         ["resnet18", "alexnet"], ["fft", "lora"], memory=300 * 2**20
     ),
+    "peak alexnet --method bn_head": lambda: costmodel.peak("alexnet", "bn_head"),
+    "peak mobilenet_v3 --method bn_head --top 1 --no-where --batch 2": lambda: costmodel.peak(
+        "mobilenet_v3", "bn_head", top=1, where=False, N=2
+    ),
+    "layers alexnet --method bn_head --depth all --sort param --convention torch": lambda: costmodel.layers(
+        "alexnet", "bn_head", depth=None, sort="param", convention="torch"
+    ),
     "models": costmodel.models,
     "methods": costmodel.methods,
 }
@@ -48,8 +56,6 @@ SAME: dict[str, Callable[[], Result]] = {
 LINES = {
     **dict.fromkeys(SAME, 0),
     "formula resnet18 --method lora": 0,
-    "peak alexnet --method bn_head": 0,
-    "peak alexnet --method bn_head --no-where": 0,
     "layers alexnet --method bn_head": 0,
     "estimate alexnet --method bn_head --process": 0,
     "validate resnet18 --method bn_head --batch 2 --resolution 40": 0,
@@ -106,6 +112,34 @@ def test_tables_are_frames() -> None:
     frame = costmodel.compare("resnet18", ["fft", "lora"]).to_frame()
     assert frame["peak"].dtype == "Int64"
     assert costmodel.size("resnet18", ["fft"], memory=2**20).to_frame()["largest_rank"].isna().all()
+
+
+def test_the_timeline_of_a_peak_is_a_frame() -> None:
+    found = costmodel.peak("alexnet", "bn_head", where=False)
+    frame = found.to_frame()
+    assert frame["total"].max() == found.peak.bytes == frame["total"][found.peak.instant.index]
+    assert (frame[[*GROUPS]].sum(axis=1) == frame["total"]).all()
+
+
+def test_each_module_is_a_row() -> None:
+    found = costmodel.layers("alexnet", "bn_head", depth=None, tree=False)
+    assert found.to_frame()["param"].sum() == found.total.param == sum(row.param for row in found)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: costmodel.peak("alexnet", batch="N"), "--batch N: the peak is explained at one point"),
+        (lambda: costmodel.layers("alexnet", depth=0), "--depth 0: expected a positive integer"),
+        (lambda: costmodel.layers("alexnet", sort="weight"), "unknown column 'weight'"),
+        (lambda: costmodel.layers("alexnet", convention="flops"), "unknown convention 'flops'"),
+        (lambda: costmodel.compare("alexnet", batch="N"), "--batch N: methods are compared at one point"),
+    ],
+)
+def test_bad_calls(ask: Callable[[], Result], said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        ask()
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("name", schemas())
