@@ -40,7 +40,7 @@ def complete(formula: CostFormula, point: Mapping[str, int]) -> Point:
 def holding(cell: ClosedForms, point: Mapping[str, int]) -> CostFormula | None:
     """The first formula whose domain contains a point, where axes that it does not have do not matter."""
     for formula in cell.formulas:
-        axes = {*formula.domain.lower, *formula.domain.fixed, *formula.domain.tied}
+        axes = formula.domain.conditions
         if formula.domain.contains({axis: n for axis, n in complete(formula, point).items() if axis in axes}):
             return formula
     return None
@@ -64,10 +64,9 @@ def points(cells: Sequence[ClosedForms], parameters: Sequence[str], number: int,
     for at in range(number):
         domain = regions[at % len(regions)]
         point = {axis: rng.randint(1, 500) for axis in parameters}
-        for axis, low in domain.lower.items():
-            step = domain.multiple.get(axis, 1)
-            high = min(domain.upper.get(axis, largest), rng.choice((low + 40, low + 600, largest)), largest)
-            point[axis] = min(low, largest) if high < low else rng.randrange(low, high + 1, step)
+        for axis, free in domain.free.items():
+            low, high = free.ends(min(rng.choice((free.lower + 40, free.lower + 600, largest)), largest))
+            point[axis] = min(low, largest) if high > largest else rng.randrange(low, high + 1, free.multiple)
         point |= domain.fixed
         point |= {axis: point[other] for axis, other in domain.tied.items()}
         if parameters and rng.random() < 0.2:

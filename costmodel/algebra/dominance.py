@@ -22,7 +22,7 @@ not rest on floating point. Nor does it rest on 64 bits: see `costmodel.algebra.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import comb, lcm
 
@@ -30,10 +30,10 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.algebra import exact
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Domain, Free
 from costmodel.algebra.exact import Matrix
 from costmodel.algebra.polynomial import Monomial, Polynomial
-from costmodel.algebra.sizes import Capped, Size
+from costmodel.algebra.sizes import Size
 
 Part = tuple[tuple[str, int], ...]
 """The factors of a monomial that belong to one axis."""
@@ -59,18 +59,8 @@ def _powers(along: Expansions, part: Part) -> list[int]:
     return coefficients
 
 
-def _unbounded(cases: Sequence[Expansions], parts: Sequence[Part]) -> dict[int, list[list[int]]]:
-    rows: dict[int, list[list[int]]] = {}
-    for along in cases:
-        expanded = [_powers(along, part) for part in parts]
-        for power in range(max(map(len, expanded))):
-            rows.setdefault(power, []).append([c[power] if power < len(c) else 0 for c in expanded])
-    return rows
-
-
-def _bernstein(along: Expansions, parts: Sequence[Part], length: int) -> list[list[int]]:
-    """Bernstein coefficients over 0 <= t <= length, scaled by a common integer."""
-    expanded = [_powers(along, part) for part in parts]
+def _bernstein(expanded: Sequence[Sequence[int]], length: int) -> list[list[int]]:
+    """Bernstein coefficients over 0 <= x <= length, scaled by a common integer."""
     degree = max(map(len, expanded)) - 1
     scale = lcm(*(comb(degree, i) for i in range(degree + 1)))
     return [
@@ -94,15 +84,14 @@ class Certificate:
             monomials: the columns of every matrix given to `undominated`.
         """
         axis_of = {name: size.axis for name, size in sizes.items()}
-        axes = list(domain.lower)
         tables: list[dict[int, Matrix]] = []
         columns: list[list[int]] = []
-        for axis in axes:
+        for axis, condition in domain.free.items():
             parts_of = [tuple(f for f in m if axis_of.get(f[0], f[0]) == axis) for m in monomials]
             parts = sorted(set(parts_of))
             columns.append([parts.index(part) for part in parts_of])
             own = {name: size for name, size in sizes.items() if size.axis == axis}
-            rows = _axis_rows(axis, domain, own, parts)
+            rows = _axis_rows(axis, condition, own, parts)
             tables.append({power: exact.distinct(exact.matrix(r)) for power, r in rows.items()})
         self._matrix = _combine(tables, columns, len(monomials))
 
@@ -120,42 +109,45 @@ class Certificate:
 
 
 def _axis_rows(
-    axis: str, domain: Domain, sizes: Mapping[str, Size], parts: Sequence[Part]
+    axis: str, condition: Free, sizes: Mapping[str, Size], parts: Sequence[Part]
 ) -> dict[int, list[list[int]]]:
-    lower, upper = domain.lower[axis], domain.upper.get(axis)
-    capped = {name: size for name, size in sizes.items() if isinstance(size, Capped)}
-    staged = {name: size for name, size in sizes.items() if not isinstance(size, Capped) and size.key != axis}
-    multiple = domain.multiple.get(axis, 1)
-    if capped:
-        return _capped_rows(axis, lower, capped, parts)
-    if not staged and upper is not None:
-        return {0: _bernstein({axis: (lower, 1)}, parts, upper - lower)}
-    # With strides an upper bound is not used: what holds from the lower bound up holds below the upper one too.
-    period = lcm(multiple, *(size.divisor for size in staged.values()))
-    first = -(-lower // multiple) * multiple
-    cases = [
-        {axis: (first + e, period)} | {name: size.along(first + e, period) for name, size in staged.items()}
-        for e in range(0, period, multiple)
-    ]
-    return _unbounded(cases, parts)
+    """Rewrite the factors of an axis for each residue, on each stretch between two corners of its sizes.
 
-
-def _capped_rows(
-    axis: str, lower: int, sizes: Mapping[str, Capped], parts: Sequence[Part]
-) -> dict[int, list[list[int]]]:
-    limits = sorted({size.limit for size in sizes.values() if size.limit > lower})
-    starts = [lower, *limits]
-
-    def at(start: int) -> dict[str, tuple[int, ...]]:
-        capped: dict[str, tuple[int, ...]] = {
-            name: (min(size.limit, start), int(size.limit > start)) for name, size in sizes.items()
-        }
-        return capped | {axis: (start, 1)}
-
-    rows = _unbounded([at(starts[-1])], parts)
-    for start, end in zip(starts, limits, strict=False):
-        rows[0].extend(_bernstein(at(start), parts, end - start))
+    Where sizes are named an upper bound is not used: what holds from the lower bound up holds below the upper one too.
+    """
+    period = lcm(condition.multiple, *(size.period for size in sizes.values()))
+    corners = sorted({corner for size in sizes.values() for corner in size.corners})
+    upper = condition.upper if all(size.key == axis for size in sizes.values()) else None
+    rows: dict[int, list[list[int]]] = {}
+    for start in range(condition.first, condition.first + period, condition.multiple):
+        for begin, end in _stretches(start, period, corners, upper):
+            along: dict[str, tuple[int, ...]] = {name: size.along(begin, period) for name, size in sizes.items()}
+            along[axis] = (begin, period)
+            expanded = [_powers(along, part) for part in parts]
+            if end is None:
+                for power in range(max(map(len, expanded))):
+                    rows.setdefault(power, []).append([c[power] if power < len(c) else 0 for c in expanded])
+            else:
+                rows.setdefault(0, []).extend(_bernstein(expanded, (end - begin) // period))
     return rows
+
+
+def _stretches(start: int, period: int, corners: Sequence[int], upper: int | None) -> Iterator[tuple[int, int | None]]:
+    """Cut start, start + period, ... at corners, where two stretches share the value if it is one of theirs.
+
+    Yields:
+        First and last value of each stretch; the last ``None`` where it goes on for ever.
+    """
+    begin = start
+    for corner in corners:
+        if corner > begin:
+            last = begin + (corner - begin) // period * period
+            yield begin, last
+            begin = last if last == corner else last + period
+    if upper is None:
+        yield begin, None
+    elif upper >= begin:
+        yield begin, begin + (upper - begin) // period * period
 
 
 def _combine(tables: Sequence[dict[int, Matrix]], columns: Sequence[list[int]], width: int) -> Matrix:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from operator import mul
 from typing import Any
 
 from costmodel.algebra.domain import Domain
-from costmodel.algebra.polynomial import Monomial, Polynomial, render
-from costmodel.algebra.sizes import Capped, Size, Strided, Tokens, name_sizes
+from costmodel.algebra.notation import TEXT
+from costmodel.algebra.polynomial import Monomial, Polynomial
+from costmodel.algebra.sizes import Size, name_sizes, read
 from costmodel.algebra.stored import check_formula, check_unknown
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, SIDES
 
 Expression = tuple[Polynomial, ...]
 """The largest of its polynomials; one polynomial alone is itself."""
-
-_SIZE_KINDS: dict[str, type[Size]] = {"strided": Strided, "tokens": Tokens, "capped": Capped}
-_KIND_OF = {kind: name for name, kind in _SIZE_KINDS.items()}
 
 PEAK, INPUT = "memory.peak", "memory.input"
 SUM_OF_GROUP_PEAKS = "memory.sum_of_group_peaks"
@@ -117,7 +115,7 @@ class CostFormula:
     @property
     def saturates(self) -> bool:
         """Whether the rank enters only as Min(r, k), so that one formula is short for every rank."""
-        return any(isinstance(size, Capped) for size in self.sizes.values())
+        return any(size.saturates for size in self.sizes.values())
 
     # -- symbols ---------------------------------------------------------------------------------------------------
 
@@ -133,7 +131,7 @@ class CostFormula:
             if isinstance(value, int):
                 substitution[name] = size.at({size.axis: value})
             else:
-                moved = replace(size, axis=value)
+                moved = size.renamed(value)
                 substitution[name] = moved.key
                 left[moved.key] = moved
         domain = self.domain.bind(values)
@@ -147,12 +145,12 @@ class CostFormula:
     @cached_property
     def collected(self) -> tuple[str, ...]:
         """Symbols that terms are gathered by: batch and rank, by whatever name, not sides."""
-        sides = {*SIDES, *(size.axis for size in self.sizes.values() if not isinstance(size, Capped))}
-        return tuple(axis for axis in self.domain.lower if axis not in sides)
+        sides = {*SIDES, *(size.axis for size in self.sizes.values() if not size.saturates)}
+        return tuple(axis for axis in self.domain.free if axis not in sides)
 
     def text(self, key: str) -> str:
         """Write one quantity as an expression that ``sympy.parse_expr`` parses."""
-        return _render(self.quantities[key], self.collected)
+        return _write(self.quantities[key], self.collected)
 
     def sum_of_group_peaks(self) -> str:
         """Write the sum of the groups' own peaks."""
@@ -160,7 +158,7 @@ class CostFormula:
             self.quantities[memory_key(g)][0] for g in GROUPS if len(self.quantities[memory_key(g)]) == 1
         )
         maxima = [self.text(memory_key(g)) for g in GROUPS if len(self.quantities[memory_key(g)]) > 1]
-        return " + ".join([_render((plain,), self.collected), *maxima])
+        return " + ".join([_write((plain,), self.collected), *maxima])
 
     def symbols(self) -> dict[str, str]:
         """Return the definition of each named size, as an expression in its base symbol."""
@@ -183,8 +181,8 @@ class CostFormula:
             for key, terms in self.quantities.items()
         }
         return {
-            "sizes": {name: [_KIND_OF[type(size)], *astuple(size)] for name, size in self.sizes.items()},
-            "domain": {name: dict(bounds) for name, bounds in asdict(self.domain).items() if bounds},
+            "sizes": {name: size.row() for name, size in self.sizes.items()},
+            "domain": self.domain.to_dict(),
             "monomials": [[symbol for symbol, power in monomial for _ in range(power)] for monomial in place],
             "quantities": quantities,
         }
@@ -197,9 +195,7 @@ class CostFormula:
             LookupError, TypeError, ValueError, AttributeError: when the data is not a formula.
         """
         check_formula(data, QUANTITIES)
-        sizes: dict[str, Size] = {
-            name: _SIZE_KINDS[kind](str(axis), *map(int, rest)) for name, (kind, axis, *rest) in data["sizes"].items()
-        }
+        sizes = {name: read(row) for name, row in data["sizes"].items()}
         monomials = [tuple(sorted(Counter(map(str, symbols)).items())) for symbols in data["monomials"]]
         quantities = {
             key: tuple(
@@ -208,13 +204,7 @@ class CostFormula:
             )
             for key in QUANTITIES
         }
-        domain = data["domain"]
-        bounds = {
-            name: {str(a): int(v) for a, v in domain.get(name, {}).items()}
-            for name in ("lower", "upper", "fixed", "multiple")
-        }
-        tied = {str(axis): str(other) for axis, other in domain.get("tied", {}).items()}
-        return CostFormula(quantities, sizes, Domain(**bounds, tied=tied))
+        return CostFormula(quantities, sizes, Domain.from_dict(data["domain"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +247,13 @@ class Derivation:
         )
 
 
-def _render(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:
+def _write(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:
     if len(expression) == 1:
-        return render(expression[0], collect)
+        return TEXT.polynomial(expression[0].terms, collect)
     shared = set.intersection(*(set(term.terms.items()) for term in expression))
     common = Polynomial(dict(shared))
-    maximum = f"Max({', '.join(render(term - common, collect) for term in expression)})"
-    return f"{render(common, collect)} + {maximum}" if shared else maximum
+    maximum = f"Max({', '.join(TEXT.polynomial((term - common).terms, collect) for term in expression)})"
+    return f"{TEXT.polynomial(common.terms, collect)} + {maximum}" if shared else maximum
 
 
 def largest(terms: Sequence[Polynomial], domain: Domain, sizes: Mapping[str, Size]) -> Expression:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.algebra.exact import LARGEST, reach, wide
+from costmodel.algebra.exact import LARGEST, Matrix, reach, wide
 from costmodel.algebra.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula, memory_key
 from costmodel.algebra.polynomial import Monomial
-from costmodel.algebra.sizes import Capped
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
 
@@ -21,6 +20,22 @@ Integers = npt.NDArray[np.int64]
 
 EXACT_FLOAT = 2**53
 """Below this every integer is a float64, so that a matrix product of floats, which is fast, is exact."""
+
+
+class _Arrays:
+    """Arrays of integers."""
+
+    def floor(self, value: Matrix, offset: int, divisor: int) -> Matrix:
+        return (value + offset) // divisor
+
+    def square(self, value: Matrix, extra: int) -> Matrix:
+        return value**2 + extra
+
+    def smaller(self, value: Matrix, limit: int) -> Matrix:
+        return np.minimum(value, limit)
+
+
+_ARRAYS = _Arrays()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +99,8 @@ def with_sum(found: dict[str, Integers]) -> dict[str, Integers]:
 
 def covered(formula: CostFormula, base: Mapping[str, Integers]) -> npt.NDArray[np.bool_]:
     """Tell for each point whether the formula holds there."""
-    domain = formula.domain
     inside = np.ones(len(next(iter(base.values()))), dtype=bool)
-    for axis, value in base.items():
-        source = domain.tied.get(axis, axis)
-        if axis in domain.tied and source in base:
-            inside &= value == base[source]
-        if source in domain.fixed:
-            inside &= value == domain.fixed[source]
-        elif source in domain.lower:
-            inside &= value >= domain.lower[source]
-            if source in domain.upper:
-                inside &= value <= domain.upper[source]
-            if source in domain.multiple:
-                inside &= value % domain.multiple[source] == 0
-        else:
-            inside[:] = False
+    inside &= formula.domain.contains(base)
     return inside
 
 
@@ -134,15 +135,10 @@ def _values(formula: CostFormula, base: Mapping[str, Integers], used: Container[
         if name not in used:
             continue
         along = base[size.axis]
-        ends = (int(along.min(initial=0)), int(along.max(initial=0)))  # no size falls along its axis
+        ends = {int(along.min(initial=0)), int(along.max(initial=0))}  # no size falls along its axis
         if max(abs(size.at({size.axis: end})) for end in ends) > LARGEST:
             return None
-        whole = wide(along, reach(along) ** 2)  # a count of tokens is a square
-        if isinstance(size, Capped):
-            values[name] = np.minimum(whole, size.limit).astype(np.int64)
-        else:
-            arrays: Mapping[str, Any] = {size.axis: whole}  # floor division is the same on arrays
-            values[name] = np.asarray(size.at(arrays)).astype(np.int64)
+        values[name] = size.define(_ARRAYS, wide(along, size.reach(ends))).astype(np.int64)
     return values
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from costmodel.algebra.notation import TEXT
+
 Monomial = tuple[tuple[str, int], ...]
 """Symbols with their exponents, sorted by symbol; ``()`` is the constant monomial."""
 
@@ -146,46 +148,4 @@ class Polynomial:
         return Polynomial({m: c for m, c in terms.items() if c})
 
     def __str__(self) -> str:
-        return render(self)
-
-
-def _product(monomial: Monomial) -> str:
-    return "*".join(s if p == 1 else f"{s}**{p}" for s, p in monomial)
-
-
-def _order(monomial: Monomial) -> tuple[int, Monomial]:
-    return -sum(power for _, power in monomial), monomial
-
-
-def _join(pieces: Iterable[str]) -> str:
-    text = ""
-    for piece in pieces:
-        text += piece if not text else f" - {piece[1:]}" if piece.startswith("-") else f" + {piece}"
-    return text or "0"
-
-
-def _term(monomial: Monomial, coefficient: int) -> str:
-    if not monomial or abs(coefficient) != 1:
-        return f"{coefficient}*{_product(monomial)}" if monomial else str(coefficient)
-    return f"{'-' if coefficient < 0 else ''}{_product(monomial)}"
-
-
-def render(polynomial: Polynomial, collect: tuple[str, ...] = ("N", "r")) -> str:
-    """Write a polynomial as text that reads well and that ``sympy.parse_expr`` parses.
-
-    Terms that share the same power of the symbols in ``collect`` are gathered behind one factor:
-    ``N*(32*h1*w1 + 24*h2*w2) + 1280``.
-    """
-    factors: dict[Monomial, dict[Monomial, int]] = {}
-    for monomial, coefficient in polynomial.terms.items():
-        outer = tuple(item for item in monomial if item[0] in collect)
-        inner = tuple(item for item in monomial if item[0] not in collect)
-        factors.setdefault(outer, {})[inner] = coefficient
-    pieces: list[str] = []
-    for outer, terms in sorted(factors.items(), key=lambda item: _order(item[0])):
-        ordered = sorted(terms.items(), key=lambda item: _order(item[0]))
-        if outer and len(ordered) > 1:
-            pieces.append(f"{_product(outer)}*({_join(_term(m, c) for m, c in ordered)})")
-        else:
-            pieces.extend(_term(outer + m, c) for m, c in ordered)
-    return _join(pieces)
+        return TEXT.polynomial(self.terms)

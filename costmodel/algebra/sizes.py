@@ -7,104 +7,245 @@ Three definitions suffice:
   one canonical definition directly in ``H`` or ``W``.
 * ``Tokens``: (axis / divisor)**2 + extra, the tokens of a square image cut into patches, class token included.
 * ``Capped``: Min(r, limit), the effective rank of a matrix whose smaller side is ``limit``.
+
+Each is a class with all that is to be known of it, and a row of `KINDS`; another one is a class and a row more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from math import isqrt
+from typing import Any, ClassVar
+
+from costmodel.algebra.notation import NUMBERS, TEXT, Extremes, Operations, T
 
 
 @dataclass(frozen=True, slots=True)
-class Strided:
+class Size(ABC):
+    """A size that follows from one axis and never falls along it.
+
+    Attributes:
+        kind: names the class in stored formulas.
+        axes: the base symbols that have sizes of the kind.
+        saturates: whether it stops growing.
+        axis: the base symbol, or what that was renamed to.
+    """
+
+    kind: ClassVar[str]
+    axes: ClassVar[tuple[str, ...]]
+    saturates: ClassVar[bool] = False
+    axis: str
+
+    @abstractmethod
+    def define(self, operations: Operations[T], value: T) -> T:
+        """Make the size of a value of its axis: a number, or the text of an expression in some language."""
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """Canonical name before sizes are numbered; two equal definitions have one key."""
+
+    @property
+    @abstractmethod
+    def letter(self) -> str:
+        """What its short name begins with."""
+
+    @property
+    def number(self) -> int | None:
+        """What its short name ends with; ``None`` where the sizes of its letter are counted."""
+        return None
+
+    @property
+    @abstractmethod
+    def order(self) -> tuple[str, int, int]:
+        """What sizes are sorted by before they are counted."""
+
+    def renamed(self, axis: str) -> Size:
+        """Return the size of an axis of another name."""
+        return replace(self, axis=axis)
+
+    def row(self) -> list[Any]:
+        """Return plain data that `read` reads back."""
+        return [self.kind, *astuple(self)]
+
+    # -- values ----------------------------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The definition as an expression in its axis."""
+        return self.define(TEXT, self.axis)
+
+    def at(self, base: Mapping[str, int]) -> int:
+        """Evaluate at a point."""
+        return self.define(NUMBERS, base[self.axis])
+
+    def reach(self, values: Iterable[int]) -> int:
+        """Return the largest absolute number that comes up while it is evaluated at some values of its axis."""
+        seen = Extremes()
+        for value in values:
+            self.define(seen, value)
+        return seen.largest
+
+    @abstractmethod
+    def smallest(self, size: int) -> int:
+        """Return the smallest value of the axis at which this size is at least ``size``."""
+
+    def tokens(self, _extra: int) -> Tokens | None:
+        """Return the square of this size plus a number, where that is a count of tokens."""
+        return None
+
+    # -- as polynomials, for the proof of which term wins ------------------------------------------------------------
+
+    @property
+    def period(self) -> int:
+        """In steps of this along the axis the size is a polynomial, between two of its corners."""
+        return 1
+
+    @property
+    def corners(self) -> tuple[int, ...]:
+        """Values of the axis up to which, and from which on, it is another polynomial."""
+        return ()
+
+    @abstractmethod
+    def along(self, start: int, period: int) -> tuple[int, ...]:
+        """Return coefficients in x of this size at axis = start + period*x, for a multiple of its own period.
+
+        Up to the next corner only, or for ever from the last one on.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Strided(Size):
     """The size floor((axis + offset) / divisor), ``axis`` being ``H``, ``W`` or ``S``."""
 
-    axis: str
+    kind: ClassVar[str] = "strided"
+    axes: ClassVar[tuple[str, ...]] = ("H", "W", "S")
     divisor: int
     offset: int
 
+    def define(self, operations: Operations[T], value: T) -> T:
+        return operations.floor(value, self.offset, self.divisor)
+
     @property
     def key(self) -> str:
-        """Canonical name before sizes are numbered; two equal definitions have one key."""
         return self.axis if (self.divisor, self.offset) == (1, 0) else f"{self.axis}:{self.divisor}:{self.offset}"
 
     @property
-    def text(self) -> str:
-        """The definition as an expression in its axis."""
-        if self.divisor == 1:
-            return self.axis if not self.offset else f"{self.axis} {'+' if self.offset > 0 else '-'} {abs(self.offset)}"
-        whole, rest = divmod(self.offset, self.divisor)
-        if rest and rest - self.divisor == -1:
-            whole, rest = whole + 1, -1
-        inner = f"({self.axis} {'+' if rest > 0 else '-'} {abs(rest)})" if rest else self.axis
-        tail = "" if not whole else f" {'+' if whole > 0 else '-'} {abs(whole)}"
-        return f"floor({inner}/{self.divisor}){tail}"
+    def letter(self) -> str:
+        return self.axis.lower()
 
-    def at(self, base: Mapping[str, int]) -> int:
-        """Evaluate at a point."""
-        return (base[self.axis] + self.offset) // self.divisor
+    @property
+    def order(self) -> tuple[str, int, int]:
+        return self.axis, self.divisor, -self.offset
 
     def smallest(self, size: int) -> int:
-        """Return the smallest value of the axis at which this size is at least ``size``."""
         return size * self.divisor - self.offset
 
+    @property
+    def period(self) -> int:
+        return self.divisor
+
     def along(self, start: int, period: int) -> tuple[int, ...]:
-        """Return coefficients in x of this size at axis = start + period*x, for a period that the divisor divides."""
         return (start + self.offset) // self.divisor, period // self.divisor
+
+    def tokens(self, extra: int) -> Tokens | None:
+        return None if self.offset else Tokens(self.axis, self.divisor, extra)
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Size):
     """The size (axis / divisor)**2 + extra, for an axis that is a multiple of the divisor."""
 
-    axis: str
+    kind: ClassVar[str] = "tokens"
+    axes: ClassVar[tuple[str, ...]] = ("H", "W")
     divisor: int
     extra: int
 
+    def define(self, operations: Operations[T], value: T) -> T:
+        return operations.square(operations.floor(value, 0, self.divisor), self.extra)
+
     @property
     def key(self) -> str:
-        """Canonical name before sizes are numbered."""
         return f"{self.axis}**2:{self.divisor}:{self.extra}"
 
     @property
-    def text(self) -> str:
-        """The definition as an expression in its axis."""
-        return f"floor({self.axis}/{self.divisor})**2 + {self.extra}"
+    def letter(self) -> str:
+        return "t"
 
-    def at(self, base: Mapping[str, int]) -> int:
-        """Evaluate at a point."""
-        side: int = base[self.axis] // self.divisor
-        return side**2 + self.extra
+    @property
+    def order(self) -> tuple[str, int, int]:
+        return self.axis, self.divisor, self.extra
+
+    def smallest(self, size: int) -> int:
+        wanted = max(0, size - self.extra)
+        return self.divisor * (isqrt(wanted - 1) + 1 if wanted else 0)
+
+    @property
+    def period(self) -> int:
+        return self.divisor
 
     def along(self, start: int, period: int) -> tuple[int, ...]:
-        """Return coefficients in x of this size at axis = start + period*x."""
         side, step = start // self.divisor, period // self.divisor
         return side**2 + self.extra, 2 * side * step, step**2
 
 
 @dataclass(frozen=True, slots=True)
-class Capped:
+class Capped(Size):
     """The size Min(axis, limit): a rank that saturates at the smaller side of a matrix."""
 
-    axis: str
+    kind: ClassVar[str] = "capped"
+    axes: ClassVar[tuple[str, ...]] = ("r",)
+    saturates: ClassVar[bool] = True
     limit: int
+
+    def define(self, operations: Operations[T], value: T) -> T:
+        return operations.smaller(value, self.limit)
 
     @property
     def key(self) -> str:
-        """Canonical name before sizes are numbered."""
         return f"{self.axis}^{self.limit}"
 
     @property
-    def text(self) -> str:
-        """The definition as an expression in its axis."""
-        return f"Min({self.axis}, {self.limit})"
+    def letter(self) -> str:
+        return self.axis
 
-    def at(self, base: Mapping[str, int]) -> int:
-        """Evaluate at a point."""
-        return min(base[self.axis], self.limit)
+    @property
+    def number(self) -> int:
+        return self.limit
+
+    @property
+    def order(self) -> tuple[str, int, int]:
+        return self.axis, self.limit, 0
+
+    def smallest(self, size: int) -> int:
+        if size > self.limit:
+            raise ValueError(f"{self.text} never reaches {size}")
+        return size
+
+    @property
+    def corners(self) -> tuple[int, ...]:
+        return (self.limit,)
+
+    def along(self, start: int, period: int) -> tuple[int, ...]:
+        return (self.limit,) if start >= self.limit else (start, period)
 
 
-Size = Strided | Tokens | Capped
+KINDS: Mapping[str, Callable[..., Size]] = {size.kind: size for size in (Strided, Tokens, Capped)}
+
+
+def read(row: Sequence[Any]) -> Size:
+    """Read what `Size.row` returned.
+
+    Raises:
+        KeyError, TypeError, ValueError: when the data is not a size.
+    """
+    kind, axis, *numbers = row
+    return KINDS[kind](str(axis), *map(int, numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +300,12 @@ def name_sizes(sizes: Iterable[Size]) -> dict[str, str]:
         Mapping from a size's ``key`` to its name. A base symbol keeps its own name.
     """
     names: dict[str, str] = {}
-    counters: dict[str, int] = {}
-
-    def order(size: Size) -> tuple[str, int, int]:
-        if isinstance(size, Capped):
-            return size.axis, size.limit, 0
-        return size.axis, size.divisor, -size.offset if isinstance(size, Strided) else size.extra
-
-    for size in sorted(sizes, key=order):
+    counters: Counter[str] = Counter()
+    for size in sorted(sizes, key=lambda size: size.order):
         if size.key == size.axis:
             names[size.key] = size.axis
-        elif isinstance(size, Capped):
-            names[size.key] = f"{size.axis}{size.limit}"
-        else:
-            letter = "t" if isinstance(size, Tokens) else size.axis.lower()
-            counters[letter] = counters.get(letter, 0) + 1
-            names[size.key] = f"{letter}{counters[letter]}"
+            continue
+        if size.number is None:
+            counters[size.letter] += 1
+        names[size.key] = f"{size.letter}{counters[size.letter] if size.number is None else size.number}"
     return names

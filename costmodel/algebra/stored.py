@@ -11,14 +11,10 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
+from costmodel.algebra.sizes import read
 from costmodel.contract import AXES
 
-LETTERS: Mapping[str, str] = {"strided": "hws", "tokens": "t", "capped": "r"}
-"""First letters of a size's name by the kind of its definition; a number follows."""
-
-_AXES_OF: Mapping[str, tuple[str, ...]] = {"strided": ("H", "W", "S"), "tokens": ("H", "W"), "capped": ("r",)}
-_NUMBERS: Mapping[str, int] = {"strided": 2, "tokens": 2, "capped": 1}
-_SIZE_NAME = re.compile(r"[hwstr][1-9][0-9]{0,9}", re.ASCII)
+_SIZE_NAME = re.compile(r"[a-z][1-9][0-9]{0,9}", re.ASCII)
 _OPERATOR = re.compile(r"[A-Za-z_][A-Za-z0-9_.:]{0,199}", re.ASCII)
 _BOUNDS = ("lower", "upper", "fixed", "multiple")
 
@@ -70,10 +66,11 @@ def check_unknown(operators: Mapping[str, Any]) -> None:
 
 
 def _check_size(name: str, definition: list[Any]) -> None:
-    kind, axis, *numbers = definition
-    _need(_SIZE_NAME.fullmatch(name) is not None and name[0] in LETTERS[kind], "size", name)
-    _need(axis in _AXES_OF[kind] and len(numbers) == _NUMBERS[kind], name, definition)
+    _, axis, *numbers = definition
     _need(all(type(number) is int and abs(number) < _LONGEST for number in numbers) and numbers[0] > 0, name, numbers)
+    size = read(definition)
+    _need(axis in size.axes, name, definition)
+    _need(_SIZE_NAME.fullmatch(name) is not None and name[0] == size.letter, "size", name)
 
 
 def _check_domain(domain: Mapping[str, Any]) -> None:

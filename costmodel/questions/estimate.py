@@ -157,7 +157,7 @@ class Estimate(Result):
         """
         import sympy
 
-        names = {*self.symbols, *self.formula.domain.lower, "T"}
+        names = {*self.symbols, *self.formula.domain.free, "T"}
         known: dict[str, Any] = {name: sympy.Symbol(name, integer=True, positive=True) for name in names}
         known |= {name: getattr(sympy, name) for name in ("floor", "Min", "Max")}
 

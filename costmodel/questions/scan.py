@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -94,11 +94,12 @@ class _Line:
     def wins_from(self, terms: _Terms, term: int, start: int) -> bool:
         """Tell whether a term is proved to be the largest at every value from ``start`` on."""
         along = self.along(terms)
-        if self.symbol not in along.domain.lower:
+        free = along.domain.along(self.symbol)
+        if free is None:
             return False
         keys: dict[str, int | str] = {name: size.key for name, size in along.sizes.items()}
         bound = {int(key): expression[0].substitute(keys) for key, expression in along.quantities.items()}
-        beyond = Domain({self.symbol: start}, along.domain.upper, {}, along.domain.multiple)
+        beyond = Domain({self.symbol: replace(free, lower=start)})
         sizes = {size.key: size for size in along.sizes.values()}
         kept = largest(tuple(dict.fromkeys(bound.values())), beyond, sizes)
         return kept == (bound[term - terms.offset],)
@@ -146,7 +147,7 @@ def _stretches(line: _Line, end: int) -> Iterator[Stretch]:
         terms = line.formula(value)
         if terms is None:
             continue
-        every = max(terms.domain.multiple.get(axis, 1) for axis in line.axes)
+        every = max((free.multiple for axis in line.axes if (free := terms.domain.along(axis))), default=1)
         winner = terms.winner(line.at(value))
         if runs and runs[-1][1] == winner and runs[-1][2].stop == value:
             first = runs[-1][2].start

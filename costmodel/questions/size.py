@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
+from costmodel.algebra.domain import Free
 from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.cell.axes import Value
 from costmodel.cell.request import Request, request_at
@@ -174,15 +176,13 @@ class _Search:
                 if moved[0] in SIDES or isinstance(error, InputError):
                     continue  # no closed form in the sides; or one input is too few, or groups do not divide a rank
                 raise
-            domain = formula.domain
-            axes = [domain.tied.get(axis, axis) for axis in moved]
+            free = [condition for axis in moved if (condition := formula.domain.along(axis))]
             if only and moved[0] in SIDES:
                 found.append(_Region(formula, only, only, 1))
-            elif not any(axis in domain.fixed for axis in axes):
-                step = domain.multiple.get(axes[0], 1)
-                first = max(domain.lower[axis] for axis in axes)
-                last = min(domain.upper.get(axis, LARGEST) for axis in axes)
-                found.append(_Region(formula, first, last - (last - first) % step, step))
+            elif len(free) == len(moved):
+                together = reduce(Free.meet, free)
+                first, last = together.ends(LARGEST)
+                found.append(_Region(formula, first, last - (last - first) % together.multiple, together.multiple))
             elif start == ALONE:
                 found.append(_Region(formula, ALONE, ALONE, 1))
             else:

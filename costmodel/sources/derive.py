@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Condition, Domain, Fixed, Free, Tied
 from costmodel.algebra.formula import INPUT, PEAK, CostFormula, Derivation, Expression, flops_key, kind_key, memory_key
 from costmodel.algebra.polynomial import Polynomial
-from costmodel.algebra.sizes import Capped, Strided
 from costmodel.cell.setup import Setup
 from costmodel.contract import AXES, GROUPS, KINDS, PHASES, SIDES, Band, Point
 from costmodel.errors import InputError, LiftError
@@ -131,28 +130,20 @@ def _at(point: Point, setup: Setup, held: Mapping[str, int]) -> Point:
 def _domain(step: LiftedStep, setup: Setup, held: Mapping[str, int], ends: Mapping[str, int], band: Band) -> Domain:
     lattice = setup.subject.closed
     axes = setup.subject.inputs.axes
-    lower: dict[str, int] = {}
-    upper: dict[str, int] = {}
-    multiple: dict[str, int] = {}
-    tied: dict[str, str] = {}
+    conditions: dict[str, Condition] = {}
     for axis in AXES:
         if axis in held or (axis == "r" and not setup.method.ranked) or (axis in SIDES and axis not in axes):
             continue
-        if axis == "W" and lattice.square and "H" in lower:
-            tied[axis] = "H"
+        if axis == "W" and lattice.square and "H" in conditions:
+            conditions[axis] = Tied("H")
             continue
-        sizes = [size for size in step.sizes.values() if isinstance(size, Strided) and size.axis == axis]
-        lower[axis] = max((size.smallest(SMALLEST_SIDE) for size in sizes), default=ends.get(axis, 1))
-        if axis in ("H", "W") and lattice.multiple > 1:
-            multiple[axis] = lattice.multiple
-            lower[axis] = -(-lower[axis] // lattice.multiple) * lattice.multiple
-        if axis in step.limits:
-            upper[axis] = step.limits[axis]
-    if "r" in lower and not any(isinstance(size, Capped) for size in step.sizes.values()):
-        lower["r"] = max(lower["r"], band[0])
-        if band[1] is not None:
-            upper["r"] = band[1]
-    return Domain(lower, upper, dict(held), multiple, tied)
+        sizes = [size for size in step.sizes.values() if axis in SIDES and size.axis == axis]
+        lower = max((size.smallest(SMALLEST_SIDE) for size in sizes), default=ends.get(axis, 1))
+        free = Free(lower, step.limits.get(axis), lattice.multiple if axis in ("H", "W") else 1)
+        if axis == "r" and not any(size.saturates for size in step.sizes.values()):
+            free = Free(max(lower, band[0]), band[1])
+        conditions[axis] = replace(free, lower=free.first)
+    return Domain(conditions | {axis: Fixed(value) for axis, value in held.items()})
 
 
 def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivation:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from costmodel.algebra.domain import Condition, Domain, Fixed, Tied
 from costmodel.algebra.formula import CostFormula
 from costmodel.cell.request import Request
 from costmodel.sources import regions
@@ -50,10 +51,10 @@ def _holds(formula: CostFormula, probe: Request) -> bool:
 
 def _above(formula: CostFormula, probe: Request, asked: Request) -> CostFormula:
     """Leave to the short formulas the ranks that they hold for; what is left of this one gets shorter when bound."""
-    domain = formula.domain
-    if probe.values.get("r") != regions.BEYOND or "r" not in asked.names:
+    rank = formula.domain.free.get("r")
+    if rank is None or probe.values.get("r") != regions.BEYOND or "r" not in asked.names:
         return formula
-    return replace(formula, domain=replace(domain, lower={**domain.lower, "r": regions.BEYOND}))
+    return replace(formula, domain=formula.domain.but({"r": replace(rank, lower=regions.BEYOND)}))
 
 
 def _bound(formula: CostFormula, asked: Request) -> CostFormula:
@@ -63,4 +64,6 @@ def _bound(formula: CostFormula, asked: Request) -> CostFormula:
     fixed = {names[axis]: value for axis, value in domain.fixed.items() if axis in names} | asked.numbers
     shared = [*names.values()]
     tied = {axis: name for axis, name in names.items() if axis != name and shared.count(name) > 1}
-    return replace(bound, domain=replace(bound.domain, fixed=fixed, tied=tied))
+    conditions: dict[str, Condition] = {**bound.domain.free}
+    conditions |= {axis: Tied(name) for axis, name in tied.items()}
+    return replace(bound, domain=Domain(conditions | {axis: Fixed(value) for axis, value in fixed.items()}))

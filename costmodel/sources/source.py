@@ -139,9 +139,8 @@ class Source:
             return True
         points = [asked.representative()]
         if asked.names:
-            smallest = {**formula.domain.lower, **formula.domain.fixed}
-            smallest |= {axis: smallest[other] for axis, other in formula.domain.tied.items()}
-            if "W" in asked.names and "W" in formula.domain.lower:
+            smallest = formula.domain.corner()
+            if "W" in asked.names and "W" in formula.domain.free:
                 smallest["W"] += 1
             points.append(Point.of(smallest))
         return all(traces.confirm(known, point) for point in points if formula.domain.contains(point.values()))
@@ -193,10 +192,8 @@ def covers(formula: CostFormula, asked: Request) -> bool:
 
 def _has_band(formula: CostFormula, asked: Request) -> bool:
     """Tell whether a formula is made for the ranks asked for: which formula answers must not depend on history."""
-    domain = formula.domain
-    if "r" not in domain.lower or formula.saturates:
+    rank = formula.domain.free.get("r")
+    if rank is None or formula.saturates:
         return True
     smallest, largest = regions.band(asked)
-    return domain.upper.get("r") == largest and (
-        domain.lower["r"] == smallest or domain.lower["r"] == GENERAL > smallest
-    )
+    return rank.upper == largest and (rank.lower == smallest or rank.lower == GENERAL > smallest)

@@ -191,4 +191,4 @@ def _tokens(total: Polynomial, sizes: Mapping[str, Size]) -> Tokens | None:
     if coefficient != 1 or len(monomial) != 1 or monomial[0][1] != 2:
         return None
     side = sizes.get(monomial[0][0])
-    return Tokens(side.axis, side.divisor, extra) if isinstance(side, Strided) and not side.offset else None
+    return side.tokens(extra) if side else None

@@ -10,7 +10,7 @@ import pytest
 import costmodel.sources.cache as cache
 import specs
 from costmodel import files
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Domain, Fixed, Free
 from costmodel.algebra.formula import QUANTITIES, CostFormula, Derivation
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Strided
@@ -27,7 +27,9 @@ def derivation() -> Known:
     term = 3 * Polynomial.symbol("N") * Polynomial.symbol("h1") + Polynomial.symbol("r9") + 7
     sizes = {"h1": Strided("H", 2, 1), "r9": Capped("r", 9)}
     formula = CostFormula(
-        dict.fromkeys(QUANTITIES, (term, term + 1)), sizes, Domain({"N": 1, "H": 33, "r": 2}, {"r": 64}, {"W": 4})
+        dict.fromkeys(QUANTITIES, (term, term + 1)),
+        sizes,
+        Domain({"N": Free(1), "H": Free(33), "r": Free(2, 64), "W": Fixed(4)}),
     )
     derivation = Derivation(formula, {"odd": 2}, 5, overcounted=True)
     return Known(derivation, {Point(N=2, W=4, r=3): True, Point(N=3, H=40, W=4, r=3): False})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Domain, Free
 from costmodel.algebra.dominance import Certificate
 from costmodel.algebra.exact import matrix
 from costmodel.algebra.formula import largest
@@ -77,7 +77,12 @@ def test_with_strides_and_saturation(data: st.DataObject) -> None:
             for (axis, bound), reach in zip(lower.items(), (30, 60, 60, 40), strict=True)
         }
     )
-    check(MONOMIALS, rows, Domain(lower, {}, {}), data.draw(st.lists(point, min_size=20, max_size=20)))
+    check(
+        MONOMIALS,
+        rows,
+        Domain({axis: Free(bound) for axis, bound in lower.items()}),
+        data.draw(st.lists(point, min_size=20, max_size=20)),
+    )
 
 
 @settings(max_examples=30)
@@ -87,14 +92,14 @@ def test_with_bounds_and_powers(data: st.DataObject) -> None:
     top = data.draw(st.sampled_from([None, 2, 3, 40]))
     point = st.fixed_dictionaries({"N": st.integers(1, 30), "H": st.integers(5, 50), "r": st.integers(2, top or 90)})
     points = data.draw(st.lists(point, min_size=20, max_size=20))
-    check(FREE, rows, Domain({"N": 1, "H": 5, "r": 2}, {"r": top} if top else {}, {}), points)
+    check(FREE, rows, Domain({"N": Free(1), "H": Free(5), "r": Free(2, top)}), points)
 
 
 def test_a_mean_of_two_covers_what_neither_does() -> None:
     # On N >= 1, r >= 1: 5N + 5r is below the larger of 10N and 10r, though below neither of them everywhere.
     monomials: list[Monomial] = [(("N", 1),), (("r", 1),)]
     rows = np.array([[10, 0], [0, 10], [5, 5], [6, 6]], dtype=np.int64)
-    kept = Certificate(Domain({"N": 1, "r": 1}, {}, {}), {}, monomials).undominated(rows)
+    kept = Certificate(Domain({"N": Free(1), "r": Free(1)}), {}, monomials).undominated(rows)
     assert {tuple(row) for row in kept} == {(10, 0), (0, 10), (6, 6)}
 
 
@@ -104,7 +109,7 @@ def test_knowledge_of_the_stages_is_used() -> None:
     sizes = {key: SIZES[key] for key in ("H:2:1", "H:4:3")}
 
     def kept(rows: list[list[int]]) -> int:
-        return len(Certificate(Domain({"H": 5}, {}, {}), sizes, monomials).undominated(np.array(rows)))
+        return len(Certificate(Domain({"H": Free(5)}), sizes, monomials).undominated(np.array(rows)))
 
     assert kept([[2, 0], [0, 3]]) == 1
     assert kept([[2, 0], [0, 5]]) == 2 or kept([[2, 0], [0, 5]]) == 1
@@ -115,13 +120,18 @@ def test_large_coefficients_do_not_overflow() -> None:
     monomials: list[Monomial] = [(("H:2:1", 1), ("N", 1), ("W:2:1", 1)), ()]
     huge = 2**55
     rows = np.array([[huge, 0], [huge - 1, 1], [1, huge]], dtype=np.int64)
-    check(monomials, rows.tolist(), Domain({"N": 1, "H": 4000, "W": 4000}, {}, {}), [{"N": 1, "H": 4000, "W": 4001}])
+    check(
+        monomials,
+        rows.tolist(),
+        Domain({"N": Free(1), "H": Free(4000), "W": Free(4000)}),
+        [{"N": 1, "H": 4000, "W": 4001}],
+    )
 
 
 def test_a_product_beyond_64_bits_does_not_wrap_around() -> None:
     """Each axis fits into 64 bits, N * H * W at the corner of the domain is 2**66: wrapped, it is 0."""
     monomials: list[Monomial] = [(("H", 1), ("N", 1), ("W", 1)), ()]
-    domain = Domain({"N": 2**22, "H": 2**22, "W": 2**22}, {}, {})
+    domain = Domain({"N": Free(2**22), "H": Free(2**22), "W": Free(2**22)})
     certificate = Certificate(domain, {}, monomials)
     rows = np.array([[1, 0], [0, 2**62]], dtype=np.int64)
     assert certificate.scores(rows).max(axis=1).tolist() == [2**66, 2**62]
@@ -131,7 +141,7 @@ def test_a_product_beyond_64_bits_does_not_wrap_around() -> None:
 @pytest.mark.parametrize("bits", [20, 31, 40, 62, 63, 70, 400])
 def test_far_from_the_origin_what_is_left_is_still_the_largest(bits: int) -> None:
     far = 2**bits
-    domain = Domain({"N": far, "H": far, "r": 1}, {}, {})
+    domain = Domain({"N": Free(far), "H": Free(far), "r": Free(1)})
     monomials: list[Monomial] = [(("N", 1),), (("H:2:1", 2),), (("N", 1), ("r^20", 1)), (("H:4:3", 2), ("N", 1))]
     rows = [[5 * far, 1, 0, 0], [0, 9, far, 0], [far, 0, 2 * far, 1], [0, 1, 0, 0], [far, 1, far, 0], [1, 2, 3, 4]]
     sizes = {key: SIZES[key] for key in ("H:2:1", "H:4:3", "r^20")}
@@ -143,7 +153,7 @@ def test_far_from_the_origin_what_is_left_is_still_the_largest(bits: int) -> Non
 
 
 def test_rows_beyond_64_bits_are_rows() -> None:
-    kept = largest([2**70 * N + 3, 2**70 * N + 2, 2**69 * N + 2**64], Domain({"N": 1}, {}, {}), {})
+    kept = largest([2**70 * N + 3, 2**70 * N + 2, 2**69 * N + 2**64], Domain({"N": Free(1)}), {})
     assert set(kept) == {2**70 * N + 3}
 
 
@@ -152,5 +162,5 @@ def test_the_sums_that_order_rows_are_exact() -> None:
     half = 2**62
     rows = np.array([[half, half, half], [half - 1, half - 1, 0], [half, half, half - 1]], dtype=np.int64)
     monomials: list[Monomial] = [(("N", 1),), (("W", 1),), (("r", 1),)]
-    kept = Certificate(Domain({"N": 1, "W": 1, "r": 1}, {}, {}), {}, monomials).undominated(rows)
+    kept = Certificate(Domain({"N": Free(1), "W": Free(1), "r": Free(1)}), {}, monomials).undominated(rows)
     assert kept.tolist() == [[half] * 3]

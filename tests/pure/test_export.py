@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Domain, Fixed, Free, Tied
 from costmodel.algebra.formula import PEAK, QUANTITIES, CostFormula, Expression, flops_key
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Size, Strided, Tokens
@@ -53,7 +53,7 @@ CELLS = {
         (
             formula(
                 [NARROW, CUT, WIDE],
-                Domain({"N": 1, "H": 1, "W": 1}, {}, {}),
+                Domain({"N": Free(1), "H": Free(1), "W": Free(1)}),
                 N * sym(NARROW) * sym(CUT) * 3 - sym(NARROW) * 7,
                 N * sym(WIDE) * W - N * 4,
                 Polynomial.of(-11),
@@ -65,11 +65,16 @@ CELLS = {
         (
             formula(
                 [TOKENS, PATCHES],
-                Domain({"N": 2, "H": 32}, {}, {}, {"H": 16}, {"W": "H"}),
+                Domain({"N": Free(2), "H": Free(32, multiple=16), "W": Tied("H")}),
                 N * sym(TOKENS) * sym(TOKENS),
                 N * sym(PATCHES) * sym(PATCHES) * 768 + W * 5,
             ),
-            formula([TOKENS], Domain({"H": 32}, {}, {"N": 1}, {"H": 16}, {"W": "H"}), sym(TOKENS) * 9 + N, H * H * H),
+            formula(
+                [TOKENS],
+                Domain({"H": Free(32, multiple=16), "W": Tied("H"), "N": Fixed(1)}),
+                sym(TOKENS) * 9 + N,
+                H * H * H,
+            ),
         ),
     ),
     "capped rank": ClosedForms(
@@ -77,7 +82,7 @@ CELLS = {
         (
             formula(
                 [NINE, FORTY, WIDE],
-                Domain({"N": 1, "H": 33, "r": 1}, {}, {}),
+                Domain({"N": Free(1), "H": Free(33), "r": Free(1)}),
                 sym(NINE) * sym(NINE) * N - r,
                 sym(FORTY) * r * 12 + sym(WIDE) * N,
                 r * 100,
@@ -87,26 +92,29 @@ CELLS = {
     "bands of rank": ClosedForms(
         "net lora",
         (
-            formula([WIDE], Domain({"N": 1, "H": 33, "r": 2}, {"r": 64}, {}), N * sym(WIDE) * r, r * r + N * 8),
-            formula([WIDE], Domain({"N": 1, "H": 33, "r": 65}, {}, {}), N * sym(WIDE) * r, r * 64 + N * 8),
-            formula([WIDE], Domain({"N": 1, "H": 33}, {}, {"r": 1}), N * sym(WIDE) * 2, N * 8 + r),
-            formula([], Domain({"N": 1, "r": 1}, {"r": 64}, {"H": 32}), N * r * 77, H * 5 + N * 8),
+            formula([WIDE], Domain({"N": Free(1), "H": Free(33), "r": Free(2, 64)}), N * sym(WIDE) * r, r * r + N * 8),
+            formula([WIDE], Domain({"N": Free(1), "H": Free(33), "r": Free(65)}), N * sym(WIDE) * r, r * 64 + N * 8),
+            formula([WIDE], Domain({"N": Free(1), "H": Free(33), "r": Fixed(1)}), N * sym(WIDE) * 2, N * 8 + r),
+            formula([], Domain({"N": Free(1), "r": Free(1, 64), "H": Fixed(32)}), N * r * 77, H * 5 + N * 8),
         ),
     ),
     "text": ClosedForms(
-        "net bert", (formula([], Domain({"N": 1, "S": 2}, {"S": 512}, {}), N * S * S * 12 + S, N * 3),)
+        "net bert", (formula([], Domain({"N": Free(1), "S": Free(2, 512)}), N * S * S * 12 + S, N * 3),)
     ),
     "renamed": ClosedForms(
         "renamed",
-        (formula([], Domain({"batch": 1, "my_rank": 1}, {}, {}), *map(Polynomial.symbol, ("batch", "my_rank"))),),
+        (formula([], Domain({"batch": Free(1), "my_rank": Free(1)}), *map(Polynomial.symbol, ("batch", "my_rank"))),),
     ),
     "fixed for good": ClosedForms(
-        "fixed", (formula([WIDE], Domain({"N": 1}, {}, {"H": 96, "W": 64}, {}, {}), N * sym(WIDE) * W, H * 3 + N),)
+        "fixed",
+        (formula([WIDE], Domain({"N": Free(1), "H": Fixed(96), "W": Fixed(64)}), N * sym(WIDE) * W, H * 3 + N),),
     ),
-    "numbers": ClosedForms("numbers", (formula([], Domain({}, {}, {"N": 8, "H": 32}), Polynomial.of(7), N * 12),)),
+    "numbers": ClosedForms(
+        "numbers", (formula([], Domain({"N": Fixed(8), "H": Fixed(32)}), Polynomial.of(7), N * 12),)
+    ),
     "hostile": ClosedForms(
         '../a "net" */ \\ % $x^2 lora',
-        (formula([], Domain({"N": 1}, {}, {}), N, N * N),),
+        (formula([], Domain({"N": Free(1)}), N, N * N),),
         "heading with */ and /* and\na new line\\",
         {"torch": "2.13.0"},
         'costmodel formula --targets "a/*b"',
@@ -135,7 +143,7 @@ def polynomials(draw: st.DrawFn) -> Polynomial:
 @given(st.lists(st.lists(polynomials(), min_size=1, max_size=4).map(Polynomial.total), min_size=1, max_size=4))
 @settings(max_examples=12)
 def test_any_polynomials(tmp_path_factory: pytest.TempPathFactory, terms: list[Polynomial]) -> None:
-    domain = Domain({"N": 1, "H": 16, "r": 1}, {}, {}, {"H": 16})
+    domain = Domain({"N": Free(1), "H": Free(16, multiple=16), "r": Free(1)})
     made = formula([NINE, WIDE, NARROW, TOKENS], domain, *terms)
     check([ClosedForms("any", (made,))], tmp_path_factory.mktemp("any"), number=40)
     read_back(ClosedForms("any", (made,)))
@@ -164,7 +172,12 @@ def test_a_tied_axis_is_checked_where_another_cell_has_it_free(tmp_path: Path) -
 
 
 def test_c_covers_no_argument_that_could_overflow(tmp_path: Path) -> None:
-    huge = formula([], Domain({"N": 1, "H": 1, "W": 1, "r": 1}, {}, {}), N * N * H * H * W * r * 10**6, N * H * 10**9)
+    huge = formula(
+        [],
+        Domain({"N": Free(1), "H": Free(1), "W": Free(1), "r": Free(1)}),
+        N * N * H * H * W * r * 10**6,
+        N * H * 10**9,
+    )
     cell = ClosedForms("huge", (huge,))
     largest = largest_argument([cell])
     corner = dict.fromkeys(("N", "H", "W", "r"), largest)
@@ -184,14 +197,14 @@ def test_c_covers_no_argument_that_could_overflow(tmp_path: Path) -> None:
 
 
 def test_numbers_that_64_bits_never_hold_are_refused() -> None:
-    cell = ClosedForms("astronomical", (formula([], Domain({"N": 1}, {}, {}), N * 2**70),))
+    cell = ClosedForms("astronomical", (formula([], Domain({"N": Free(1)}), N * 2**70),))
     with pytest.raises(InputError, match="astronomical: the numbers do not fit 64 bits"):
         FORMATS["c"]([cell], EVERYTHING)
 
 
 @pytest.mark.parametrize(("language", "word"), [("c", "register"), ("c", "int64_t"), ("python", "max")])
 def test_a_name_that_the_language_needs_is_refused(language: str, word: str) -> None:
-    cell = ClosedForms("net", (formula([], Domain({word: 1}, {}, {}), Polynomial.symbol(word)),))
+    cell = ClosedForms("net", (formula([], Domain({word: Free(1)}), Polynomial.symbol(word)),))
     with pytest.raises(InputError, match=f"{word}: this name has a meaning"):
         FORMATS[language]([cell], EVERYTHING)
 
@@ -273,7 +286,7 @@ def read_back(cell: ClosedForms) -> None:
     for made in cell.formulas:
         alone = ClosedForms(cell.name, (made,))
         read = latex_values(FORMATS["latex"]([alone], EVERYTHING))
-        for point in points([alone], list(made.domain.lower), 5, 1000):
+        for point in points([alone], list(made.domain.free), 5, 1000):
             whole = complete(made, point)
             symbols = whole | {name: size.at(whole) for name, size in made.sizes.items()}
             assert [found(symbols) for found in read] == [value(made, whole, key) for key in EVERYTHING]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Condition, Domain, Fixed, Free, Tied
 from costmodel.algebra.exact import LARGEST
 from costmodel.algebra.formula import SUM_OF_GROUP_PEAKS, CostFormula, memory_key
 from costmodel.algebra.grid import EXACT_FLOAT, covered, evaluate, with_sum
@@ -27,7 +27,7 @@ from costmodel.sources.source import Source
 
 AXES = ("N", "H", "W", "r")
 SIZES = {"h1": Strided("H", 2, 1), "w1": Strided("W", 4, -3), "t1": Tokens("H", 16, 1), "r9": Capped("r", 9)}
-ANYWHERE = Domain(dict.fromkeys(AXES, 1), {}, {})
+ANYWHERE = Domain(dict.fromkeys(AXES, Free(1)))
 
 Point = tuple[int, int, int, int]
 
@@ -184,24 +184,17 @@ BOUND = st.integers(1, 12)
 
 @st.composite
 def domains(draw: st.DrawFn) -> Domain:
-    lower: dict[str, int] = {}
-    upper: dict[str, int] = {}
-    fixed: dict[str, int] = {}
-    multiple: dict[str, int] = {}
-    tied: dict[str, str] = {}
+    conditions: dict[str, Condition] = {}
     for axis in AXES:
         kind = draw(st.sampled_from(["free", "between", "fixed", "multiple", "absent", "tied"]))
-        if kind == "tied" and axis == "W" and "H" in lower:
-            tied["W"] = "H"
+        if kind == "tied" and axis == "W" and isinstance(conditions.get("H"), Free):
+            conditions["W"] = Tied("H")
         elif kind == "fixed":
-            fixed[axis] = draw(BOUND)
+            conditions[axis] = Fixed(draw(BOUND))
         elif kind != "absent":
-            lower[axis] = draw(BOUND)
-            if kind == "between":
-                upper[axis] = draw(BOUND)
-            if kind == "multiple":
-                multiple[axis] = draw(st.integers(2, 4))
-    return Domain(lower, upper, fixed, multiple, tied)
+            upper = draw(BOUND) if kind == "between" else None
+            conditions[axis] = Free(draw(BOUND), upper, draw(st.integers(2, 4)) if kind == "multiple" else 1)
+    return Domain(conditions)
 
 
 @given(
@@ -215,7 +208,7 @@ def test_what_a_domain_covers(domain: Domain, at: list[Point], left_out: set[str
 
 
 def test_a_tied_axis_is_equal_to_its_own() -> None:
-    domain = Domain({"N": 1, "H": 32, "r": 1}, {}, {}, {"H": 32}, {"W": "H"})
+    domain = Domain({"N": Free(1), "H": Free(32, multiple=32), "r": Free(1), "W": Tied("H")})
     at = [(1, 32, 32, 1), (1, 32, 64, 1), (1, 64, 64, 1), (1, 48, 48, 1), (1, 64, 32, 1)]
     assert covered(CostFormula({}, {}, domain), arrays(at)).tolist() == [True, False, True, False, False]
 

@@ -71,7 +71,7 @@ def test_the_own_side_of_a_model_that_has_a_form_at_multiples_only() -> None:
 def test_no_two_regions_overlap() -> None:
     for name in CELLS:
         regions = [made.domain for made in cell(name).formulas]
-        parameters = list(regions[0].lower)
+        parameters = list(regions[0].free)
         for point in points([cell(name)], parameters, 100, 4096):
             holding = [made for made in cell(name).formulas if made.domain.contains(complete(made, point))]
             assert len(holding) <= 1, (name, point)
@@ -90,7 +90,7 @@ def test_latex_says_the_same_and_renders(name: str) -> None:
     alone = ClosedForms(name, (made,))
     fragment = FORMATS["latex"]([alone], EVERYTHING)
     read = latex_values(fragment)
-    for point in points([alone], list(made.domain.lower), 5, 1000):
+    for point in points([alone], list(made.domain.free), 5, 1000):
         whole = complete(made, point)
         symbols = whole | {size: definition.at(whole) for size, definition in made.sizes.items()}
         assert [found(symbols) for found in read] == [value(made, whole, key) for key in EVERYTHING]

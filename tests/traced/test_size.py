@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import costmodel
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Domain, Free
 from costmodel.algebra.formula import PEAK, CostFormula, flops_key, memory_key
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.cell.request import Request, request
@@ -287,7 +287,7 @@ def by_hand(peak: Sequence[Polynomial], domain: Domain, setup: Setup = SETUPS["v
 def largest_batch(
     peak: Sequence[Polynomial], memory: int, last: int | None = None, setup: Setup = SETUPS["verified"]
 ) -> Largest:
-    source = by_hand(peak, Domain({"N": 1}, {"N": last} if last else {}, {}), setup)
+    source = by_hand(peak, Domain({"N": Free(1, last or None)}), setup)
     (found,) = fit(source, Request({"N": 1}, {"N": 2}), Budget(memory, None)).largest
     return found
 

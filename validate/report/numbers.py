@@ -7,7 +7,6 @@ from dataclasses import astuple
 from typing import Any
 
 from costmodel.algebra.formula import memory_key
-from costmodel.algebra.sizes import Capped
 from costmodel.cell.request import request_at
 from costmodel.contract import GROUPS
 from costmodel.methods import METHODS, PAPER
@@ -111,5 +110,5 @@ def _in_rank(source: Source) -> dict[str, Any]:
     """Return the total as a function of the rank alone, and the ranks at which terms of it stop growing."""
     asked = request_at(source.setup, {"N": 1, "H": SIDE, "W": SIDE, "r": "r"})
     bound = source.derivation(asked).formula.bind({**asked.values})
-    borders = sorted({size.limit for size in bound.sizes.values() if isinstance(size, Capped)})
+    borders = sorted({size.number for size in bound.sizes.values() if size.number is not None})
     return {"formula": bound.sum_of_group_peaks(), "borders": borders}

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from costmodel.algebra.formula import PEAK, SUM_OF_GROUP_PEAKS, CostFormula, flops_key, memory_key
+from costmodel.algebra.notation import Notation, shifted
 from costmodel.algebra.polynomial import Polynomial
-from costmodel.algebra.sizes import Capped, Size, Strided
+from costmodel.algebra.sizes import Size
 from costmodel.contract import GROUPS, PHASES
 from costmodel.errors import InputError
 from costmodel.output.export.forms import EVERYTHING, ClosedForms, about, provenance
-from costmodel.output.export.layout import Notation, lines, packed, pieces
-from costmodel.output.export.program import Branch, CellFunctions, Program, function_name, program, shifted
+from costmodel.output.export.layout import lines, packed
+from costmodel.output.export.program import Branch, CellFunctions, Program, function_name, program
 
 _WIDTH = 88
 """Characters of a line, indentation left out."""
@@ -26,7 +27,32 @@ sizeof static struct switch typedef union unsigned void volatile
 _TABLED = (PEAK, *(flops_key("arithmetic", phase) for phase in PHASES))
 """What the table of several cells points to, where it is written."""
 
-_NOTATION = Notation(lambda symbol, power: " * ".join([symbol] * power))
+
+class _C(Notation):
+    """C, whose helper functions begin with a stem.
+
+    Attributes:
+        declared: what has to stand before the expression.
+    """
+
+    def __init__(self, stem: str) -> None:
+        self._stem = stem
+        self.declared: list[str] = []
+
+    def power(self, symbol: str, power: int) -> str:
+        return self.times.join([symbol] * power)
+
+    def floor(self, value: str, offset: int, divisor: int) -> str:
+        inner = shifted(value, offset)
+        return inner if divisor == 1 else f"{self._stem}_divide({inner}, {divisor})"
+
+    def square(self, value: str, extra: int) -> str:
+        self.declared.append(f"const int64_t side = {value};")
+        return shifted("side * side", extra)
+
+    def smaller(self, value: str, limit: int) -> str:
+        return f"{value} < {limit} ? {value} : {limit}"
+
 
 _ARGUMENT_BITS = 30
 """The estimator itself takes sizes below 2**31."""
@@ -86,14 +112,11 @@ def _reach(formula: CostFormula, keys: Iterable[str], largest: int) -> int:
     Every factor is taken as at least 1 in size, so that partial products are bounded too, and every term as positive,
     so that partial sums are.
     """
-    domain = formula.domain
-    ends = {axis: (value, value) for axis, value in domain.fixed.items()}
-    for axis, low in domain.lower.items():
-        ends[axis] = low, max(low, min(domain.upper.get(axis, largest), largest))
-    ends |= {axis: ends[other] for axis, other in domain.tied.items()}
+    ends = {axis: condition.ends(largest) for axis, condition in formula.domain.deciding.items()}
     values: dict[str, int] = {axis: max(1, *map(abs, both)) for axis, both in ends.items()}
     for name, size in formula.sizes.items():
         values[name] = max(1, *(abs(size.at({size.axis: end})) for end in ends[size.axis]))
+    passed = max((size.reach(ends[size.axis]) for size in formula.sizes.values()), default=0)
 
     def bound(key: str) -> int:
         if key == SUM_OF_GROUP_PEAKS:
@@ -101,7 +124,7 @@ def _reach(formula: CostFormula, keys: Iterable[str], largest: int) -> int:
         terms = formula.quantities[key]
         return max(Polynomial({m: abs(c) for m, c in term.terms.items()}).evaluate(values) for term in terms)
 
-    return max(map(bound, keys))
+    return max(passed, *map(bound, keys))
 
 
 def _comment(said: Iterable[str]) -> str:
@@ -136,14 +159,10 @@ def _parameters(made: Program) -> str:
 
 
 def _size(stem: str, name: str, size: Size) -> str:
-    axis = size.axis
-    if isinstance(size, Capped):
-        body = f"return {axis} < {size.limit} ? {axis} : {size.limit};"
-    elif isinstance(size, Strided):
-        body = f"return {shifted(size) if size.divisor == 1 else f'{stem}_divide({shifted(size)}, {size.divisor})'};"
-    else:
-        body = f"const int64_t side = {stem}_divide({axis}, {size.divisor});\n    return side * side + {size.extra};"
-    return f"/* {size.text} */\nstatic inline int64_t {stem}_{name}(int64_t {axis})\n{{\n    {body}\n}}\n"
+    written = _C(stem)
+    result = size.define(written, size.axis)
+    body = "\n    ".join([*written.declared, f"return {result};"])
+    return f"/* {size.text} */\nstatic inline int64_t {stem}_{name}(int64_t {size.axis})\n{{\n    {body}\n}}\n"
 
 
 def _cell(made: Program, stem: str, functions: CellFunctions) -> Iterator[str]:
@@ -181,13 +200,14 @@ def _branch(made: Program, stem: str, branch: Branch) -> Iterator[str]:
     if branch.symbols:
         *values, final = (f"{name} = {_value(made, stem, name)}" for name in branch.symbols)
         yield from _statement(packed(["const int64_t", *(f"{value}," for value in values), final], _WIDTH))
+    notation = _C(stem)
     names = [f"largest_{at}" for at, _ in enumerate(branch.maxima, start=1)]
     for name, terms in zip(names, branch.maxima, strict=True):
         for at, term in enumerate(terms):
-            written = lines(pieces(term, branch.collect, _NOTATION), _WIDTH)
+            written = lines(notation.pieces(term.terms, branch.collect), _WIDTH)
             opening = f"{name} = {stem}_larger({name}," if at else f"int64_t {name} ="
             yield from _statement([opening, *written[:-1], written[-1] + (")" if at else "")])
-    plain = pieces(branch.plain, branch.collect, _NOTATION) if branch.plain.terms or not names else []
+    plain = notation.pieces(branch.plain.terms, branch.collect) if branch.plain.terms or not names else []
     first, *rest = lines([*plain, *(f"+ {name}" for name in names)], _WIDTH)
     yield from _statement([f"return {first}", *rest])
     yield "    }"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import CostFormula
-from costmodel.algebra.sizes import Capped, Size, Tokens
+from costmodel.algebra.notation import Notation, shifted
 from costmodel.output.export.forms import (
     EVERYTHING,
     SECTIONS,
@@ -17,7 +16,7 @@ from costmodel.output.export.forms import (
     sizes_in,
     split,
 )
-from costmodel.output.export.layout import Notation, lines, packed, pieces
+from costmodel.output.export.layout import lines, packed
 
 _WIDTH = 68
 """Characters of a line as it is set."""
@@ -55,9 +54,14 @@ def _sections(formula: CostFormula, keys: Sequence[str]) -> Iterator[tuple[str, 
     for title, section in SECTIONS.items():
         if rows := [row for key in section if key in keys for row in _rows(formula, key)]:
             yield title, rows
+    notation = _Latex()
     if sizes := sizes_in(formula, keys):
-        yield "where", [f"{_symbol(name)} &= {_definition(size)}" for name, size in sizes.items()]
-    if said := _domain(formula.domain):
+        yield (
+            "where",
+            [f"{_symbol(name)} &= {size.define(notation, _symbol(size.axis))}" for name, size in sizes.items()],
+        )
+    conditions = formula.domain.conditions
+    if said := [part for axis, condition in conditions.items() for part in condition.write(notation, axis)]:
         yield "valid for integers", ["&" + r",\quad ".join(said)]
 
 
@@ -66,11 +70,11 @@ def _rows(formula: CostFormula, key: str) -> Iterator[str]:
 
     Brackets may close on another line than they open on, so none of them stretches.
     """
-    collect, notation = formula.collected, _notation(formula)
+    collect, notation = formula.collected, _Latex(_worded(formula))
     plain, maxima = split(formula, key)
-    rows = lines(pieces(plain, collect, notation), _WIDTH, _length) if plain.terms or not maxima else []
+    rows = lines(notation.pieces(plain.terms, collect), _WIDTH, _length) if plain.terms or not maxima else []
     for terms in maxima:
-        inner = [lines(pieces(term, collect, notation), _WIDTH, _length) for term in terms]
+        inner = [lines(notation.pieces(term.terms, collect), _WIDTH, _length) for term in terms]
         opening = r"+ \max\{" if rows else r"\max\{"
         if sum(_length(line) for term in inner for line in term) <= _WIDTH:
             whole = r",\; ".join(line for term in inner for line in term)
@@ -91,30 +95,6 @@ def _name(key: str) -> str:
     return rf"{'M' if family == 'memory' else 'F'}{above}_{{\mathrm{{{below}}}}}"
 
 
-def _definition(size: Size) -> str:
-    axis = _symbol(size.axis)
-    if isinstance(size, Capped):
-        return rf"\min({axis}, {size.limit})"
-    shift = 0 if isinstance(size, Tokens) else size.offset
-    inner = f"{axis} {'+' if shift > 0 else '-'} {abs(shift)}" if shift else axis
-    if size.divisor != 1:
-        inner = rf"\left\lfloor \frac{{{inner}}}{{{size.divisor}}} \right\rfloor"
-    if isinstance(size, Tokens):
-        return f"{inner}^{{2}} {'+' if size.extra >= 0 else '-'} {abs(size.extra)}" if size.extra else f"{inner}^{{2}}"
-    return inner
-
-
-def _domain(domain: Domain) -> list[str]:
-    said = []
-    for axis, lower in domain.lower.items():
-        name, upper = _symbol(axis), domain.upper.get(axis)
-        said.append(rf"{name} \geq {lower}" if upper is None else rf"{lower} \leq {name} \leq {upper}")
-        if axis in domain.multiple:
-            said.append(rf"{domain.multiple[axis]} \mid {name}")
-    equal = {**{axis: _symbol(other) for axis, other in domain.tied.items()}, **domain.fixed}
-    return said + [f"{_symbol(axis)} = {value}" for axis, value in equal.items()]
-
-
 def _symbol(name: str) -> str:
     """Write a symbol: ``h_{1}`` for ``h1``, upright where it has more than one letter."""
     numbered = _NUMBERED.fullmatch(name)
@@ -123,14 +103,41 @@ def _symbol(name: str) -> str:
     return f"{written}_{{{number}}}" if number else written
 
 
-def _power(symbol: str, power: int) -> str:
-    return _symbol(symbol) + (f"^{{{power}}}" if power > 1 else "")
+def _worded(formula: CostFormula) -> bool:
+    return any(len(axis) > 1 for axis in (*formula.domain.free, *formula.domain.fixed))
 
 
-def _notation(formula: CostFormula) -> Notation:
-    """Choose what stands between factors: nothing, as usual, unless a name has more than one letter."""
-    worded = any(len(axis) > 1 for axis in (*formula.domain.lower, *formula.domain.fixed))
-    return Notation(_power, r" \, " if worded else " ")
+class _Latex(Notation):
+    """Mathematics as TeX sets it. Nothing stands between factors, as usual, unless a name has more than one letter."""
+
+    def __init__(self, worded: bool = False) -> None:
+        self.times = r" \, " if worded else " "
+
+    def power(self, symbol: str, power: int) -> str:
+        return _symbol(symbol) + (f"^{{{power}}}" if power > 1 else "")
+
+    def floor(self, value: str, offset: int, divisor: int) -> str:
+        inner = shifted(value, offset)
+        return inner if divisor == 1 else rf"\left\lfloor \frac{{{inner}}}{{{divisor}}} \right\rfloor"
+
+    def square(self, value: str, extra: int) -> str:
+        return shifted(f"{value}^{{2}}", extra)
+
+    def smaller(self, value: str, limit: int) -> str:
+        return rf"\min({value}, {limit})"
+
+    def between(self, axis: str, lower: int, upper: int | None) -> list[str]:
+        name = _symbol(axis)
+        return [rf"{name} \geq {lower}" if upper is None else rf"{lower} \leq {name} \leq {upper}"]
+
+    def multiple(self, axis: str, of: int) -> list[str]:
+        return [rf"{of} \mid {_symbol(axis)}"]
+
+    def equal(self, axis: str, value: int) -> list[str]:
+        return [f"{_symbol(axis)} = {value}"]
+
+    def same(self, axis: str, other: str) -> list[str]:
+        return [f"{_symbol(axis)} = {_symbol(other)}"]
 
 
 def _escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import CostFormula, Expression
 from costmodel.algebra.polynomial import Polynomial
-from costmodel.algebra.sizes import Size, Strided, name_sizes
+from costmodel.algebra.sizes import Size, name_sizes
 from costmodel.contract import AXES
 from costmodel.errors import InputError
 from costmodel.output.export.forms import ClosedForms, label, sizes_in, split
@@ -125,11 +125,6 @@ def function_name(key: str) -> str:
     return label(key) if family == "memory" else key.replace(".", "_").removeprefix("kind_")
 
 
-def shifted(size: Strided) -> str:
-    """Write what a size divides, in the syntax that C and Python share: ``H + 1``."""
-    return f"{size.axis} {'-' if size.offset < 0 else '+'} {abs(size.offset)}" if size.offset else size.axis
-
-
 def _common(cells: Sequence[ClosedForms]) -> str:
     words = zip(*(cell.name.split() for cell in cells), strict=False)
     shared = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, words)]
@@ -137,7 +132,7 @@ def _common(cells: Sequence[ClosedForms]) -> str:
 
 
 def _axes(domains: Sequence[Domain]) -> list[str]:
-    seen = list(dict.fromkeys(axis for domain in domains for axis in (*domain.lower, *domain.tied, *domain.fixed)))
+    seen = list(dict.fromkeys(axis for domain in domains for axis in domain.conditions))
     return sorted(seen, key=AXES.index) if set(seen) <= set(AXES) else seen
 
 
@@ -145,15 +140,11 @@ def _constants(domains: Sequence[Domain]) -> dict[str, int | str]:
     """Find the axes that are fixed or tied alike wherever they occur."""
     found: dict[str, int | str] = {}
     for axis in _axes(domains):
-        values = {domain.fixed.get(axis, domain.tied.get(axis)) for domain in domains if _has(domain, axis)}
+        values = {domain.fixed.get(axis, domain.tied.get(axis)) for domain in domains if axis in domain.conditions}
         value = values.pop() if len(values) == 1 else None
         if value is not None:
             found[axis] = value
     return {axis: found.get(str(value), value) for axis, value in found.items()}
-
-
-def _has(domain: Domain, axis: str) -> bool:
-    return axis in domain.lower or axis in domain.fixed or axis in domain.tied
 
 
 def _functions(
@@ -165,7 +156,7 @@ def _functions(
     names: Mapping[str, str],
 ) -> CellFunctions:
     formulas = [_renamed(formula, names) for formula in cell.formulas]
-    used = {axis for formula in formulas for axis in parameters if _has(formula.domain, axis)}
+    used = {axis for formula in formulas for axis in parameters if axis in formula.domain.conditions}
     return CellFunctions(
         cell=cell,
         stem=stem,
@@ -183,18 +174,33 @@ def _renamed(formula: CostFormula, names: Mapping[str, str]) -> CostFormula:
 
 
 def _comparisons(domain: Domain, parameters: Sequence[str], constants: Mapping[str, int | str]) -> Iterator[str]:
+    comparisons = _Comparisons(constants)
     for axis in parameters:
-        if axis in domain.fixed:
-            yield f"{axis} == {domain.fixed[axis]}"
-        elif axis in domain.tied:
-            other = domain.tied[axis]
-            yield f"{axis} == {constants.get(other, other)}"
-        elif axis in domain.lower:
-            yield f"{axis} >= {domain.lower[axis]}"
-            if axis in domain.upper:
-                yield f"{axis} <= {domain.upper[axis]}"
-            if axis in domain.multiple:
-                yield f"{axis} % {domain.multiple[axis]} == 0"
+        if axis in domain.conditions:
+            yield from domain.conditions[axis].write(comparisons, axis)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparisons:
+    """Conditions in the syntax that C and Python share.
+
+    Attributes:
+        constants: what is written for an axis that is no parameter.
+    """
+
+    constants: Mapping[str, int | str]
+
+    def between(self, axis: str, lower: int, upper: int | None) -> list[str]:
+        return [f"{axis} >= {lower}", *([] if upper is None else [f"{axis} <= {upper}"])]
+
+    def multiple(self, axis: str, of: int) -> list[str]:
+        return [f"{axis} % {of} == 0"]
+
+    def equal(self, axis: str, value: int) -> list[str]:
+        return [f"{axis} == {value}"]
+
+    def same(self, axis: str, other: str) -> list[str]:
+        return [f"{axis} == {self.constants.get(other, other)}"]
 
 
 def _branches(formulas: Sequence[CostFormula], key: str, defined: Sequence[str]) -> tuple[Branch, ...]:

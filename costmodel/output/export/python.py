@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from costmodel.algebra.sizes import Capped, Size, Strided
+from costmodel.algebra.notation import Notation, shifted
+from costmodel.algebra.sizes import Size
 from costmodel.output.export.forms import EVERYTHING, ClosedForms, about, provenance
-from costmodel.output.export.layout import Notation, lines, pieces
-from costmodel.output.export.program import Branch, CellFunctions, Program, function_name, program, shifted
+from costmodel.output.export.layout import lines
+from costmodel.output.export.program import Branch, CellFunctions, Program, function_name, program
 
 _WIDTH = 100
 
@@ -18,7 +19,24 @@ _AT_ONCE = 5
 _RESERVED = frozenset({"int", "max", "min"})
 """What the functions need themselves; keywords are refused before."""
 
-_NOTATION = Notation(lambda symbol, power: symbol if power == 1 else f"{symbol}**{power}")
+
+class _Python(Notation):
+    def power(self, symbol: str, power: int) -> str:
+        return symbol if power == 1 else f"{symbol}**{power}"
+
+    def floor(self, value: str, offset: int, divisor: int) -> str:
+        if divisor == 1:
+            return shifted(value, offset)
+        return f"({shifted(value, offset)}) // {divisor}" if offset else f"{value} // {divisor}"
+
+    def square(self, value: str, extra: int) -> str:
+        return shifted(f"({value}) ** 2", extra)
+
+    def smaller(self, value: str, limit: int) -> str:
+        return f"min({value}, {limit})"
+
+
+_PYTHON = _Python()
 
 
 def write(cells: Sequence[ClosedForms], keys: Sequence[str] = EVERYTHING) -> str:
@@ -47,15 +65,8 @@ def _parameters(made: Program) -> str:
 
 
 def _size(name: str, size: Size) -> Iterator[str]:
-    axis = size.axis
-    yield f"def _{name}({axis}: int) -> int:"
-    if isinstance(size, Capped):
-        yield f"    return min({axis}, {size.limit})"
-    elif isinstance(size, Strided):
-        whole = f"({shifted(size)})" if size.offset else axis
-        yield f"    return {shifted(size) if size.divisor == 1 else f'{whole} // {size.divisor}'}"
-    else:
-        yield f"    return ({axis} // {size.divisor}) ** 2 + {size.extra}"
+    yield f"def _{name}({size.axis}: int) -> int:"
+    yield f"    return {size.define(_PYTHON, size.axis)}"
 
 
 def _cell(made: Program, functions: CellFunctions) -> Iterator[str]:
@@ -96,12 +107,12 @@ def _branch(made: Program, branch: Branch) -> Iterator[str]:
     for at in range(0, len(branch.symbols), _AT_ONCE):
         names = branch.symbols[at : at + _AT_ONCE]
         yield f"{indent}{', '.join(names)} = {', '.join(_value(made, name) for name in names)}"
-    plain = pieces(branch.plain, branch.collect, _NOTATION) if branch.plain.terms or not branch.maxima else []
+    plain = _PYTHON.pieces(branch.plain.terms, branch.collect) if branch.plain.terms or not branch.maxima else []
     body = lines(plain, _WIDTH - 12) if plain else []
     for terms in branch.maxima:
         body.append("+ max(" if body else "max(")
         for term in terms:
-            inner = lines(pieces(term, branch.collect, _NOTATION), _WIDTH - 16)
+            inner = lines(_PYTHON.pieces(term.terms, branch.collect), _WIDTH - 16)
             body.extend(f"    {line}" for line in (*inner[:-1], f"{inner[-1]},"))
         body.append(")")
     if len(body) == 1:
