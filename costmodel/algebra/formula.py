@@ -188,13 +188,17 @@ class CostFormula:
         }
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> CostFormula:
+    def from_dict(data: Mapping[str, Any], names: Iterable[str] = ()) -> CostFormula:
         """Read plain data, which somebody else may have written; nothing in it is evaluated as code.
+
+        Args:
+            data: what `to_dict` returned.
+            names: that axes may have beside the contract's, where the formula was asked for with others.
 
         Raises:
             LookupError, TypeError, ValueError, AttributeError: when the data is not a formula.
         """
-        check_formula(data, QUANTITIES)
+        check_formula(data, QUANTITIES, names)
         sizes = {name: read(row) for name, row in data["sizes"].items()}
         monomials = [tuple(sorted(Counter(map(str, symbols)).items())) for symbols in data["monomials"]]
         quantities = {

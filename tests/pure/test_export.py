@@ -262,7 +262,9 @@ def test_json_reads_back(cell: ClosedForms) -> None:
     assert data["schema"] == "costmodel.formula/1"
     (read,) = data["cells"]
     assert (read["name"], read["heading"], read["versions"]) == (cell.name, cell.heading, dict(cell.versions))
-    assert tuple(CostFormula.from_dict(region["formula"]) for region in read["regions"]) == cell.formulas
+    assert (
+        tuple(CostFormula.from_dict(region["formula"], region["domain"]) for region in read["regions"]) == cell.formulas
+    )
     for region, made in zip(read["regions"], cell.formulas, strict=True):
         assert region["domain"] == made.domain.describe()
         assert region["texts"] == {key: made.text(key) for key in QUANTITIES} | {

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from costmodel.algebra.domain import Domain
+from costmodel.algebra.domain import Domain, Fixed, Free
 from costmodel.algebra.formula import QUANTITIES, CostFormula, Derivation
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Strided
@@ -21,7 +21,7 @@ def small() -> Derivation:
     """Return a formula with a strided size and a capped rank."""
     term = 3 * Polynomial.symbol("N") * Polynomial.symbol("h1") + Polynomial.symbol("r9") + 7
     sizes = {"h1": Strided("H", 2, 1), "r9": Capped("r", 9)}
-    domain = Domain({"N": 1, "H": 33, "r": 2}, {"r": 64}, {"W": 4})
+    domain = Domain({"N": Free(1), "H": Free(33), "r": Free(2, 64), "W": Fixed(4)})
     return Derivation(CostFormula(dict.fromkeys(QUANTITIES, (term,)), sizes, domain), {"odd": 2}, 5, overcounted=True)
 
 

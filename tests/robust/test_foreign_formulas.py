@@ -19,6 +19,7 @@ from costmodel.machine.seconds import store
 from costmodel.machine.seconds.host import NEEDED, Error, Host, Rates
 from costmodel.sources import atlas
 from costmodel.sources.cache import FormulaCache, _digest
+from costmodel.sources.known import Known
 from tests.robust.formulas import CHANGES, CODE, ESCAPE, PLACES, small, texts
 
 IDENTITY = {"model": "m", "versions": {"torch": "2.13.0"}}
@@ -36,8 +37,8 @@ def nothing_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def entry(empty_cache: Path) -> Path:
-    FormulaCache(IDENTITY).store([small()])
-    assert FormulaCache(IDENTITY).load() == [small()]
+    FormulaCache(IDENTITY).store([Known(small())])
+    assert FormulaCache(IDENTITY).load() == [Known(small())]
     (path,) = (empty_cache / "formulas").iterdir()
     return path
 
@@ -74,10 +75,10 @@ def test_a_link_in_the_place_of_an_entry_is_replaced_not_followed(entry: Path, t
     entry.unlink()
     entry.symlink_to(outside)
     assert FormulaCache(IDENTITY).load() == []
-    FormulaCache(IDENTITY).store([small()])
+    FormulaCache(IDENTITY).store([Known(small())])
     assert outside.read_text() == "mine"
     assert not entry.is_symlink()
-    assert FormulaCache(IDENTITY).load() == [small()]
+    assert FormulaCache(IDENTITY).load() == [Known(small())]
 
 
 def test_a_link_in_the_place_of_the_folder_is_not_written_through(entry: Path, tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_folder_that_everybody_writes_to_is_no_cache(entry: Path, which: int) 
     FormulaCache({**IDENTITY, "model": "other"}).store([small()])
     assert list(entry.parent.iterdir()) == [entry]
     folder.chmod(0o700)
-    assert FormulaCache(IDENTITY).load() == [small()]
+    assert FormulaCache(IDENTITY).load() == [Known(small())]
 
 
 def test_a_folder_of_another_user_is_no_cache(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +112,7 @@ def test_a_folder_of_another_user_is_no_cache(entry: Path, monkeypatch: pytest.M
 
 def test_its_folders_are_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(tmp_path / "cache"))
-    FormulaCache(IDENTITY).store([small()])
+    FormulaCache(IDENTITY).store([Known(small())])
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("cache", "cache/formulas")] == [0o700, 0o700]
 
 

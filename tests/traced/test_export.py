@@ -102,7 +102,7 @@ def test_latex_says_the_same_and_renders(name: str) -> None:
 @pytest.mark.parametrize("name", CELLS)
 def test_json_reads_back(name: str) -> None:
     data = json.loads(FORMATS["json"]([cell(name)], EVERYTHING))
-    read = [CostFormula.from_dict(region["formula"]) for region in data["cells"][0]["regions"]]
+    read = [CostFormula.from_dict(region["formula"], region["domain"]) for region in data["cells"][0]["regions"]]
     assert read == list(cell(name).formulas)
 
 

@@ -28,7 +28,7 @@ class Formulas(Several[ClosedForms]):
     keys: tuple[str, ...] = EVERYTHING
 
     def content(self) -> dict[str, Any]:
-        """Return each cell's regions; ``formula`` of each is what `CostFormula.from_dict` reads back."""
+        """Return each cell's regions; ``formula`` of each and ``domain`` are what `CostFormula.from_dict` reads."""
         return {
             "cells": [
                 {
