@@ -124,7 +124,8 @@ MODEL, METHOD = "squeezenet1_1", "bn_head"
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / f"{MODEL}.json"
-    path.write_bytes((atlas.FOLDER / path.name).read_bytes())
+    for name in (path.name, atlas.CHECKED):
+        (tmp_path / name).write_bytes((atlas.FOLDER / name).read_bytes())
     monkeypatch.setattr(atlas, "FOLDER", tmp_path)
     monkeypatch.setattr(atlas, "stored", atlas.stored.__wrapped__)
     return path
