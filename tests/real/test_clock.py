@@ -96,9 +96,9 @@ def test_a_host_is_calibrated_from_steps(tmp_path: Path, monkeypatch: pytest.Mon
         calibrate.Cell("mobilenet_v3_small", "fft", 2, 64),
         calibrate.Cell("resnet18", "fft", 1, 40),
     )
-    monkeypatch.setattr(calibrate, "HELD_OUT", (calibrate.Cell("squeezenet1_1", "bn_head", 1, 64),))
+    held_out = (calibrate.Cell("squeezenet1_1", "bn_head", 1, 64),)
     said: list[tuple[str, int, int]] = []
-    found = calibrate.calibrate(1, lambda *words: said.append(words), cells)
+    found = calibrate.calibrate(1, lambda *words: said.append(words), cells, held_out)
     assert [(done, total) for _, done, total in said] == [(0, 3), (1, 3), (2, 3)]
     assert found.rates.keys() >= NEEDED
     assert found.error is not None

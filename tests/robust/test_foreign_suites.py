@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def nothing_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     for folder in (tmp_path, tmp_path / "here"):
         (folder / "evil.py").write_text("open('executed', 'w')\ndef factory():\n    open('executed', 'w')\n")
     monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # what is imported leaves nothing else behind
     (tmp_path / "here" / "runs").mkdir()
     (tmp_path / "here" / "runs" / "mine.jsonl").write_text(
         line_of({"cell": "{}", "measured": {"memory.peak": 1}, "versions": {}})

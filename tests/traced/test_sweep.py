@@ -27,6 +27,7 @@ from costmodel.errors import InputError
 from costmodel.methods import METHODS, PAPER
 from costmodel.questions import frames
 from costmodel.questions import sweep as chunks
+from costmodel.questions.frames import Sweep
 from costmodel.questions.sweep import CHUNK, COLUMNS, Chunk, Refusal, grid_of
 from costmodel.sources.source import Source
 from costmodel.terminal.cli import main
@@ -156,7 +157,7 @@ def test_a_model_of_one_size_only(capsys: pytest.CaptureFixture[str]) -> None:
     from costmodel.terminal.arguments import CellArguments, CellsArguments
     from costmodel.terminal.commands.sweep import _grids
 
-    (asked,) = _grids(CellsArguments(["mvit_v2_s"], ["bn_head"], CellArguments(resolution="224")))
+    (asked,) = _grids(CellsArguments(["mvit_v2_s"], ["bn_head"], CellArguments(None, "fft", {"resolution": "224"})))
     assert len(asked) == 1
 
 
@@ -215,7 +216,7 @@ def test_numbers_that_no_float_holds_are_written_exactly(ending: str, tmp_path: 
     assert [row["memory.peak"] for row in found] == numbers * 2
     assert [row["memory.act"] for row in found] == [2**53, 2**63 - 2, 0, 0] * 2
     assert {(row["model"], row["r"], row["S"]) for row in found} == {('a "model", of mine', None, None)}
-    frame = frames.frame([made, made])
+    frame = Sweep(len(made) * 2, (made, made), ()).to_frame()
     assert [int(value) for value in frame["memory.peak"]] == numbers * 2
     assert frame["r"].isna().all()
 
@@ -301,7 +302,8 @@ def test_chunks_of_any_length_hold_the_same(monkeypatch: pytest.MonkeyPatch) -> 
     def swept(chunk: int) -> tuple[dict[str, list[int]], int]:
         found = [*chunks.sweep([grid], lambda *_: None, chunk)]
         assert all(len(item) <= chunk for item in found if isinstance(item, Chunk))
-        frame = frames.frame([item for item in found if isinstance(item, Chunk)])
+        kept = tuple(item for item in found if isinstance(item, Chunk))
+        frame = Sweep(sum(map(len, kept)), kept, ()).to_frame()
         (refused,) = (item.points for item in found if isinstance(item, Refusal))
         return {name: frame[name].tolist() for name in ("N", "H", *COLUMNS)}, refused
 
@@ -326,8 +328,7 @@ def test_progress_goes_to_the_end() -> None:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = chunks.sweep
-    monkeypatch.setattr(chunks, "sweep", lambda grids, say: honest(grids, say, 2))
+    monkeypatch.setattr(frames, "sweep", lambda grids, say: chunks.sweep(grids, say, 2))
 
 
 @pytest.mark.usefixtures("small_chunks")
