@@ -76,6 +76,8 @@ def _remarks(estimate: Estimate) -> list[str]:
         lines.append(f"Unknown operators, not in arithmetic: {named}.")
     else:
         lines.append("Unknown operators: none.")
+    if "atlas" in estimate.versions:
+        lines.append(f"The formulas that ship do not answer: {estimate.versions['atlas']}.")
     return lines
 
 

@@ -31,6 +31,8 @@ from costmodel.sources.source import Source, covers
 from costmodel.sources.survey import Entry, entries, stale
 from costmodel.sources.versions import MISSING
 from costmodel.terminal.cli import main
+from costmodel.terminal.render import estimate_blocks
+from costmodel.terminal.tables import show
 from tests.cells import MODELS, fresh, point
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,8 @@ if absent:
         known.pop(name.replace("_", "-"), None)
     honest, versions._version = versions._version, lambda name: known.get(name, versions.MISSING)
 from costmodel.terminal.cli import main
+from costmodel.terminal.render import estimate_blocks
+from costmodel.terminal.tables import show
 status = main(sys.argv[2:])
 print(*{name.split(".")[0] for name in sys.modules}, file=sys.stderr)
 sys.exit(status)
@@ -343,6 +347,16 @@ def test_releases_that_formulas_were_checked_with(monkeypatch: pytest.MonkeyPatc
         said = f"derived here, not checked with {other}" if other else None
         assert Source(setup).versions.get("atlas") == said
         assert "atlas" not in Source(setup_of("resnet18", "lora", classes=11)).versions
+
+
+def test_an_answer_under_another_release_says_that_it_is_derived(capsys: pytest.CaptureFixture[str]) -> None:
+    known = costmodel.estimate("resnet18", method="bn_head")
+    said = "derived here, not checked with torch 2.14.1"
+    for versions in (known.versions, {**known.versions, "atlas": said}):
+        show(estimate_blocks(replace(known, versions=versions), formulas=False))
+    plain, derived = capsys.readouterr().out.split("resnet18, bn_head")[1:]
+    assert "ship" not in plain
+    assert f"The formulas that ship do not answer: {said}.\n" in derived
 
 
 def test_a_model_whose_row_is_another_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
