@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -38,6 +39,8 @@ MODELS = [
 ]
 METHODS = [*style.METHODS, "my_own_method_for_the_last_block"]
 PHASES = ("forward", "backward", "optimizer")
+slow = partial(pytest.param, marks=pytest.mark.full)
+"""A picture with so much in it that laying it out takes seconds."""
 
 
 def texts(figure: Figure) -> list[Text]:
@@ -92,7 +95,7 @@ def widths(figure: Figure, panel: int, part: str) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize(("models", "methods"), [(1, 1), (1, 12), (2, 5), (3, 2), (4, 5), (6, 12)])
+@pytest.mark.parametrize(("models", "methods"), [(1, 1), (1, 12), (2, 5), (3, 2), slow(4, 5), slow(6, 12)])
 def test_memory_bars(models: int, methods: int) -> None:
     groups = stacks(models, methods, GROUPS, 30 * MIB)
     title = "N = 1, H = 224, W = 224, r = 4, 10 classes, loss cross_entropy, --optimizer sgd_momentum" * (models % 2)
@@ -126,7 +129,7 @@ def test_bars_are_stacked_in_the_order_of_the_legend_each_part_in_its_colour() -
         ends = [bar.get_x() + bar.get_width() for bar in bars]
 
 
-@pytest.mark.parametrize(("models", "methods"), [(1, 3), (4, 12)])
+@pytest.mark.parametrize(("models", "methods"), [(1, 3), (2, 5), slow(4, 12)])
 def test_flops_bars(models: int, methods: int) -> None:
     flops = stacks(models, methods, PHASES, 10**9)
     figure = plots.flops_bars(flops, "paper")
@@ -173,9 +176,9 @@ def sweep(methods: int, models: int, points: list[int], growth: float = 1.3) -> 
     [
         (1, 1, [1, 2, 4, 8, 16, 32], 1.3),
         (5, 2, [1, 2, 4, 8, 16, 32], 1.3),
-        (12, 1, list(range(1, 300)), 1.3),
+        slow(12, 1, list(range(1, 300)), 1.3),
         (6, 2, list(range(7, 200)), 3.0),
-        (3, 4, [1000, 1001, 1002, 2048], 3.0),
+        slow(3, 4, [1000, 1001, 1002, 2048], 3.0),
         (2, 2, [8], 1.3),
     ],
 )
@@ -279,7 +282,7 @@ def configurations(count: int, on: int) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize(("count", "on"), [(1, 1), (5, 0), (12, 5), (300, 20), (400, 64), (500, 300)])
+@pytest.mark.parametrize(("count", "on"), [(1, 1), (5, 0), (12, 5), (300, 20), slow(400, 64), slow(500, 300)])
 def test_frontier(count: int, on: int) -> None:
     frame = configurations(count, on)
     figure = plots.frontier(frame.sample(frac=1, random_state=1), "peak", "flops", "label", "on")
@@ -425,6 +428,7 @@ def test_a_picture_cut_short_leaves_the_old_one(
     assert old.read_bytes() == b"old"
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("ending", PICTURES)
 def test_the_same_data_give_the_same_bytes_whatever_the_users_settings(tmp_path: Path, ending: str) -> None:
     def draw(name: str) -> bytes:
