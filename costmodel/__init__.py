@@ -5,6 +5,11 @@
 89222312
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
 
 # isort: split
@@ -14,6 +19,9 @@ from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.methods import Method, Options
 from costmodel.questions.estimate import Estimate
 from costmodel.questions.names import methods, models
+
+if TYPE_CHECKING:
+    from validate.api import validate
 
 __version__ = "0.1.0"
 
@@ -36,4 +44,12 @@ __all__ = [
     "size",
     "sweep",
     "trace",
+    "validate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `validate` when it is asked for: it runs the real step, so it is the validator's, above all of this."""
+    if name != "validate":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("validate.api").validate

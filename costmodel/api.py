@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from costmodel.cell import ranges
-from costmodel.cell.axes import AXIS, WORDS, Given, Sizes, spelled
+from costmodel.cell.axes import AXIS, Sizes
 from costmodel.cell.inputs import InputSpec
+from costmodel.cell.keywords import SETTINGS, Cell, alias_of, check_call, check_keywords, check_switch, count, split
 from costmodel.cell.request import numbers_only, request
 from costmodel.cell.setup import Setup, setup_of
-from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
-from costmodel.errors import InputError, shown, unknown
+from costmodel.errors import InputError, shown
 from costmodel.methods import PAPER, Options, check_rank_allowed
-from costmodel.options import CONVENTION, Switch, number, options_of, positive
+from costmodel.options import CONVENTION, number, positive
 from costmodel.questions.estimate import Estimate, answer
 from costmodel.sources.source import Source
 from costmodel.units import read_bytes, read_flops
@@ -32,20 +32,6 @@ if TYPE_CHECKING:
 
 Model = Any
 """A name, a factory or an ``nn.Module``, as `costmodel.estimate` takes it."""
-
-
-class Cell(Sizes[Given], Generic[Given], total=False):
-    """What can be said of every cell alike, as `costmodel.estimate` takes it."""
-
-    classes: int
-    inputs: str | InputSpec | None
-    aux: bool
-    options: Options | None
-    training: Training | None
-
-
-_SETTINGS = (*options_of(ModelOptions), "options", "training")
-"""The keywords of `Cell` that are no sizes."""
 
 
 def estimate(
@@ -87,12 +73,12 @@ def estimate(
         InputError: for bad input; its text is one line that names the value and what would be accepted.
         TraceError, LiftError: for a module whose step cannot be traced or has no closed form.
     """
-    _check_keywords(sizes, (*_SETTINGS, "point", "cache", "working"))
-    _check_call("working", working)
-    Switch().check(f"cache {shown(cache)}", cache)
+    check_keywords(sizes, (*SETTINGS, "point", "cache", "working"))
+    check_call("working", working)
+    check_switch("cache", cache)
     setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
     asked = request(setup, {} if point is None else point, sizes)
-    return answer(Source(setup, cache), asked, _alias(model, setup), working)
+    return answer(Source(setup, cache), asked, alias_of(model, setup), working)
 
 
 def trace(
@@ -118,7 +104,7 @@ def trace(
         InputError: for bad input.
         TraceError: for a step that cannot be traced.
     """
-    _check_keywords(sizes, (*_SETTINGS, "point"))
+    check_keywords(sizes, (*SETTINGS, "point"))
     setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
     asked = request(setup, {} if point is None else point, sizes)
     at = numbers_only(asked, "a trace is made at one point")
@@ -153,7 +139,7 @@ def compare(
     from costmodel.questions.compare import compare as side_by_side
 
     CONVENTION.check(f"convention {shown(convention)}", convention)
-    settings, asked = _split(point, cell, ("convention", "point"))
+    settings, asked = split(point, cell, ("convention", "point"))
     several = _several("methods", methods)
     cells = [
         (Source(setup), request(setup, _known(setup, asked)), None)
@@ -189,8 +175,8 @@ def sweep(
     from costmodel.questions.frames import gathered
     from costmodel.questions.sweep import grid_of
 
-    _check_call("working", working)
-    settings, given = _split(point, cell, ("point", "working"))
+    check_call("working", working)
+    settings, given = split(point, cell, ("point", "working"))
     values = {option: ranges.read(option, found) for option, found in given.items()}
     asked = {option: ranges.stand_in(option, found) for option, found in values.items()}
     setups = _setups(models, _several("methods", methods), asked, settings)
@@ -233,7 +219,7 @@ def size(
         raise InputError("which budget? give memory in bytes, or flops, or both")
     CONVENTION.check(f"convention {shown(convention)}", convention)
     budget = Budget(_amount("memory", memory, read_bytes), _amount("flops", flops, read_flops), convention)
-    settings, asked = _split(point, cell, ("memory", "flops", "convention", "point"))
+    settings, asked = split(point, cell, ("memory", "flops", "convention", "point"))
     several = _several("methods", methods)
     cells = [
         (Source(setup), request(setup, _known(setup, asked))) for setup in _setups(models, several, asked, settings)
@@ -267,9 +253,11 @@ def peak(
     """
     from costmodel.questions.explained import explained
 
-    settings, sizes = _split(point, cell, ("top", "where", "point"))
+    check_switch("where", where)
+    top = count("top", top)
+    settings, sizes = split(point, cell, ("top", "where", "point"))
     setup = setup_of(model, method, **settings)
-    return explained(setup, request(setup, sizes), _alias(model, setup), top=top, where=where)
+    return explained(setup, request(setup, sizes), alias_of(model, setup), top=top, where=where)
 
 
 def layers(
@@ -302,32 +290,13 @@ def layers(
     """
     from costmodel.questions.layers import by_module
 
-    settings, sizes = _split(point, cell, ("depth", "sort", "tree", "convention", "point"))
+    settings, sizes = split(point, cell, ("depth", "sort", "tree", "convention", "point"))
     setup = setup_of(model, method, **settings)
+    if tree is not None:
+        check_switch("tree", tree)
     deepest = None if depth is None else positive("depth", depth)
-    asked, alias = request(setup, sizes), _alias(model, setup)
+    asked, alias = request(setup, sizes), alias_of(model, setup)
     return by_module(setup, asked, alias, convention=convention, depth=deepest, sort=sort, tree=tree)
-
-
-def _alias(model: object, setup: Setup) -> str | None:
-    """Return the name that a model was asked for by, where it stands for another."""
-    return model if isinstance(model, str) and model != setup.subject.name else None
-
-
-def _split(
-    point: Mapping[str, object] | None, cell: Mapping[str, Any], others: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, object]]:
-    """Return the settings of all cells, and the sizes asked for by option.
-
-    Args:
-        point: sizes by word.
-        cell: settings and sizes, as keywords.
-        others: keywords of the function that are neither.
-    """
-    settings = {name: value for name, value in cell.items() if name in _SETTINGS}
-    sizes = {name: value for name, value in cell.items() if name not in _SETTINGS}
-    _check_keywords(sizes, (*_SETTINGS, *others))
-    return settings, spelled({} if point is None else point, sizes)
 
 
 def _setups(
@@ -370,16 +339,3 @@ def _amount(name: str, given: Any, read: Callable[[str, str], int]) -> int | Non
     if found is None or found < 1:
         raise InputError(f"{name} {shown(given)}: expected a positive number")
     return int(found)
-
-
-def _check_keywords(sizes: Mapping[str, object], others: Sequence[str]) -> None:
-    """Refuse keywords that a function does not have."""
-    for name in sizes:
-        if name not in WORDS:
-            accepted = (*WORDS, *others)
-            raise InputError(f"{unknown('keyword', name, accepted)}; keywords: {', '.join(accepted)}")
-
-
-def _check_call(name: str, given: object) -> None:
-    if not callable(given):
-        raise InputError(f"{name} {shown(given)}: expected a function")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from costmodel.cell.request import Request, numbers_only
 from costmodel.cell.setup import Setup
 from costmodel.cell.words import described
-from costmodel.contract import CONVENTIONS, PHASES, Point, phase_of
-from costmodel.errors import unknown
+from costmodel.contract import PHASES, Point, phase_of
+from costmodel.errors import shown
+from costmodel.options import CONVENTION, Name
 from costmodel.questions.peak import timeline
 from costmodel.results import INTEGER, TEXT, Several, frame
 from costmodel.rules.call import whole
@@ -29,6 +30,9 @@ OUTSIDE = "(step)"
 BYTES = ("param", "grad", "saved")
 SORTED_BY = ("path", *PHASES, *BYTES)
 """What rows can be sorted by: the model's order, or a column, largest first."""
+
+COLUMN = Name("column", SORTED_BY)
+"""One of them."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,9 @@ def by_module(
         TraceError: for a step that cannot be traced.
     """
     point = numbers_only(asked, "modules are looked at at one point")
-    if convention not in CONVENTIONS:
-        raise unknown("convention", convention, CONVENTIONS)
-    if sort is not None and sort not in SORTED_BY:
-        raise unknown("column", sort, SORTED_BY)
+    CONVENTION.check(f"convention {shown(convention)}", convention)
+    if sort is not None:
+        COLUMN.check(f"sort {shown(sort)}", sort)
     nested = sort is None if tree is None else tree
     say(f"tracing {setup.label}")
     record = record_step(setup, point)

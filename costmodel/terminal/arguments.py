@@ -80,18 +80,25 @@ class CellArguments:
         Raises:
             InputError: for bad input.
         """
+        return setup_of(self.named, self.method, **self.settings)
+
+    @property
+    def named(self) -> str:
+        """The model.
+
+        Raises:
+            InputError: where there is none.
+        """
         if self.model is None:
             raise InputError("which model? 'costmodel models' lists the names")
+        return self.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the cell is told beside its sizes, as the keywords of the Python API."""
         training, told, options = self.training, self.told, self.options
-        return setup_of(
-            self.model,
-            self.method,
-            classes=told.classes,
-            inputs=told.inputs,
-            aux=told.aux,
-            options=options,
-            training=training,
-        )
+        named = {name: getattr(told, name) for name in options_of(ModelOptions)}
+        return {**named, "options": options, "training": training}
 
     @property
     def told(self) -> ModelOptions:

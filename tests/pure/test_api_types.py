@@ -12,11 +12,12 @@ import pytest
 from torch import nn
 
 import costmodel
-from costmodel import api
 from costmodel.cell.axes import WORDS
+from costmodel.cell.keywords import Cell
 
 ASKED: dict[str, Callable[..., Any]] = {
-    name: getattr(costmodel, name) for name in ("estimate", "trace", "compare", "sweep", "size")
+    name: getattr(costmodel, name)
+    for name in ("estimate", "trace", "compare", "sweep", "size", "peak", "layers", "validate")
 }
 NEEDED: dict[str, dict[str, Any]] = {"size": {"memory": 2**30}}
 THINGS = (object(), 3.5, -1, 0, True, b"4", "a b", "4x", "", [], (), {}, [None], [[1]], lambda: 3, int, math.nan, 1j)
@@ -36,6 +37,11 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "options": (*THINGS, costmodel.Training(), {"alpha": 3}),
     "training": (*THINGS, costmodel.Options(), {"loss": "sum"}),
     "cache": (*(thing for thing in THINGS if thing is not True), None, "no"),
+    "depth": (*THINGS, "deep"),
+    "top": (*(thing for thing in THINGS if thing != 0 or thing is False), None, "2", -1),
+    "where": (*(thing for thing in THINGS if thing is not True), None),
+    "sort": (*THINGS, "weight"),
+    "tree": (*(thing for thing in THINGS if thing is not True), "flat"),
     "working": (3, "yes", None, [], {}),
     **dict.fromkeys(WORDS, SIZES),
 }
@@ -45,7 +51,7 @@ DEFAULTS: dict[str, Any] = {"model": "resnet18", "method": "lora", "models": "re
 def keywords(name: str) -> list[str]:
     """Return every keyword that a function takes, those of its typed dictionaries included."""
     found = [each.name for each in inspect.signature(ASKED[name]).parameters.values() if each.kind != each.VAR_KEYWORD]
-    return [*found, *(word for word in get_type_hints(api.Cell) if word not in found)]
+    return [*found, *(word for word in get_type_hints(Cell) if word not in found)]
 
 
 def refusal(ask: Callable[[], Any]) -> str:

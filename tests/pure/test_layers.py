@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import costmodel
+
 ROOT = Path(__file__).parents[2]
 PURE = [
     "costmodel",
@@ -36,6 +38,16 @@ PURE = [
 def test_imports_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_the_validator_is_imported_when_it_is_asked_for() -> None:
+    code = (
+        "import sys, costmodel; assert 'validate' not in sys.modules; from costmodel import validate;"
+        "assert validate is costmodel.validate is sys.modules['validate.api'].validate"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    with pytest.raises(AttributeError, match="module 'costmodel' has no attribute 'validated'"):
+        costmodel.validated  # noqa: B018
 
 
 def test_a_cached_estimate_needs_no_torch() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from jsonschema import Draft202012Validator
 
 import costmodel
@@ -48,6 +49,9 @@ SAME: dict[str, Callable[[], Result]] = {
     "layers alexnet --method bn_head --depth all --sort param --convention torch": lambda: costmodel.layers(
         "alexnet", "bn_head", depth=None, sort="param", convention="torch"
     ),
+    "validate resnet18 --method bn_head --batch 2 --resolution 40": lambda: costmodel.validate(
+        "resnet18", "bn_head", batch=2, resolution=40
+    ),
     "models": costmodel.models,
     "methods": costmodel.methods,
 }
@@ -58,7 +62,6 @@ LINES = {
     "formula resnet18 --method lora": 0,
     "layers alexnet --method bn_head": 0,
     "estimate alexnet --method bn_head --process": 0,
-    "validate resnet18 --method bn_head --batch 2 --resolution 40": 0,
     "merge paper {folder} --output {folder}": 1,  # all but one are missing
     f"drift {PAPER} {PAPER}": 0,
     "atlas check --sample 2": 0,
@@ -83,7 +86,7 @@ def test_every_command_that_has_json_is_among_them() -> None:
 RESULTS = (
     *(f"costmodel.questions.{name}" for name in ("compare", "explained", "fits", "frames", "layers", "on_host")),
     "costmodel.output.export.data",
-    "validate.deep",
+    "validate.api",
     "validate.suites.drift",
 )
 """Where results are that ``import costmodel`` does not bring."""
@@ -134,6 +137,13 @@ def test_each_module_is_a_row() -> None:
         (lambda: costmodel.layers("alexnet", sort="weight"), "unknown column 'weight'"),
         (lambda: costmodel.layers("alexnet", convention="flops"), "unknown convention 'flops'"),
         (lambda: costmodel.compare("alexnet", batch="N"), "--batch N: methods are compared at one point"),
+        (lambda: costmodel.validate("alexnet", batch="N"), "--batch N: the real step needs a number"),
+        (lambda: costmodel.validate("alexnet", batch="N", depth="process"), "--batch N: the real step needs a number"),
+        (lambda: costmodel.validate("alexnet", depth="deep"), "unknown depth 'deep'"),
+        (
+            lambda: costmodel.validate(lambda: torch.nn.Linear(2, 2), inputs="2", depth="process"),
+            "depth process measures in a process of its own, which needs it by name",
+        ),
     ],
 )
 def test_bad_calls(ask: Callable[[], Result], said: str) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 from costmodel.cell.words import title
 from costmodel.terminal.render import heading
 from costmodel.terminal.tables import Block, Line, Row, Table
 from validate.cellkey import label
-from validate.compare import Comparison
+from validate.compare import Comparison, Measured
 from validate.deep import Sounding
 from validate.suites.drift import Drift, stated
 from validate.suites.rows import SuiteTable
 
 
+@singledispatch
+def measured_blocks(found: Measured) -> list[Block]:
+    """Lay out what was predicted and measured of one cell, by the depth that it was watched at."""
+    raise NotImplementedError(found)
+
+
+@measured_blocks.register
 def comparison_blocks(comparison: Comparison) -> list[Block]:
     """Lay out predicted, measured and difference for every number, and the verdict."""
     rows = [
@@ -32,6 +41,7 @@ def comparison_blocks(comparison: Comparison) -> list[Block]:
     ]
 
 
+@measured_blocks.register
 def sounding_blocks(sounding: Sounding) -> list[Block]:
     """Lay out predicted and measured at one depth: the difference where they can be equal, else the relative error."""
     exact, unit = sounding.depth.exact, sounding.depth.unit

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costmodel.cell.request import numbers_only
 from costmodel.errors import InputError
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.console import print_json, progress, working
@@ -18,7 +17,6 @@ from costmodel.terminal.tables import show
 from costmodel.units import read_bytes
 
 if TYPE_CHECKING:
-    from validate.cell import CellSpec
     from validate.suites.rows import SuiteTable
     from validate.workers.limits import Limits
     from validate.workers.pool import Executor
@@ -144,59 +142,17 @@ def validate(
         raise typer.Exit(_run_suite(suite, cell.model, depth, output, run, as_json))
     if run.given:
         raise InputError(f"{', '.join(run.given)}: only with --suite; a single cell is run as it is")
-    if depth not in (None, OPERATORS):
-        raise typer.Exit(_sound(cell, depth, as_json))
-    setup = cell.setup()
-    asked = cell.request(setup)
-    from validate.compare import validate_cell
+    from validate.api import validate as validated
 
     with working() as say:
-        comparison = validate_cell(setup, asked, cell.alias(setup), say)
+        found = validated(cell.named, cell.method, depth=depth or OPERATORS, working=say, **cell.settings, **cell.sizes)
     if as_json:
-        print_json(comparison)
+        print_json(found)
     else:
-        from validate.commands.blocks import comparison_blocks
+        from validate.commands.blocks import measured_blocks
 
-        show(comparison_blocks(comparison))
-    raise typer.Exit(0 if comparison.equal else 1)
-
-
-def _sound(cell: CellArguments, depth: str, as_json: bool) -> int:
-    from validate.deep import sound
-
-    with working() as say:
-        sounding = sound(_spec(cell, depth), cell.alias(cell.setup()), say)
-    if as_json:
-        print_json(sounding)
-    else:
-        from validate.commands.blocks import sounding_blocks
-
-        show(sounding_blocks(sounding))
-    return 1 if sounding.equal is False else 0
-
-
-def _spec(cell: CellArguments, depth: str) -> CellSpec:
-    """Return a cell by names and numbers.
-
-    Raises:
-        InputError: for bad input, or a name where a number is needed.
-    """
-    from validate.cell import CellSpec
-
-    setup = cell.setup()
-    point = numbers_only(cell.request(setup), "the real step needs a number").values()
-    told = cell.told
-    return CellSpec(
-        str(cell.model),
-        cell.method,
-        point,
-        told.classes,
-        None if told.inputs is None else str(told.inputs),
-        told.aux,
-        setup.options.given,
-        setup.training.given,
-        depth,
-    )
+        show(measured_blocks(found))
+    raise typer.Exit(1 if found.equal is False else 0)
 
 
 def _run_suite(suite: str, model: str | None, depth: str | None, folder: Path, run: Run, as_json: bool) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from costmodel.errors import InputError, unknown
+from costmodel.errors import InputError, shown
+from costmodel.options import Name
 from validate.depths import allocator, clock, cuda, operators, process
 from validate.depths.base import Depth, Numbers
 
@@ -11,6 +12,8 @@ __all__ = ["DEPTHS", "Depth", "Numbers", "depth_named", "register"]
 DEPTHS: dict[str, Depth] = {file.DEPTH.name: file.DEPTH for file in (operators, allocator, cuda, process, clock)}
 """The depths by name, one file each."""
 
+_NAME = Name("depth", DEPTHS)
+
 
 def depth_named(name: str) -> Depth:
     """Return the depth of a name.
@@ -18,9 +21,7 @@ def depth_named(name: str) -> Depth:
     Raises:
         InputError: for a name that is not known.
     """
-    if name not in DEPTHS:
-        raise unknown("depth", name, DEPTHS)
-    return DEPTHS[name]
+    return DEPTHS[_NAME.check(f"depth {shown(name)}", name)]
 
 
 def register(depth: Depth) -> None:
