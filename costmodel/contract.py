@@ -9,8 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-PHASES = ("forward", "backward", "optimizer_first", "optimizer")
-"""Phases of the step protocol. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
+PHASE_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "forward": "forward",
+        "backward": "backward",
+        "optimizer_first": "optimizer, step 0",
+        "optimizer": "optimizer, later",
+    }
+)
+"""Phases of the step protocol, as people read them in tables and pictures."""
+
+PHASES = tuple(PHASE_LABELS)
+"""Their names. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
 
 
 def phase_of(step: int, phase: str) -> str | None:

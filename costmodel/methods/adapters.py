@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from costmodel.contract import DEFAULTS
 from costmodel.errors import InputError
 from costmodel.methods.heads import head_name
 from costmodel.methods.method import Method, Options
@@ -186,5 +187,5 @@ def adapter(
     return Method(name, trains, how, adapt, packages=("peft",), options=("targets", "train_head", *more), **facts)
 
 
-low_rank = partial(adapter, more=("alpha", "rank_pattern"), rank=4, splits="r")
+low_rank = partial(adapter, more=("alpha", "rank_pattern"), rank=DEFAULTS["r"], splits="r")
 """The same for low-rank factors, whose rank, scaling and ranks of single layers can be told."""

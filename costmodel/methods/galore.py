@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from costmodel.contract import DEFAULTS, UPDATE_GAP
 from costmodel.methods.freezing import everything
 from costmodel.methods.method import Method, Options, Reach
 
@@ -45,10 +46,10 @@ def _optimizer(model: nn.Module, rank: int | None, options: Options, _training: 
 METHOD = Method(
     "galore",
     "every parameter; matrices through a rank-r projection of the gradient",
-    "galore_torch GaLoreAdamW, T = 200, scale 0.25, projection std",
+    f"galore_torch GaLoreAdamW, T = {UPDATE_GAP}, scale 0.25, projection std",
     everything,
     _optimizer,
-    rank=4,
+    rank=DEFAULTS["r"],
     packages=("galore-torch",),
     options=("update_gap", "projection", "scale"),
     refreshes=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from costmodel.contract import DEFAULTS
 from costmodel.methods.adapters import LINEAR, Settings, adapter
 from costmodel.methods.method import Options
 
@@ -18,7 +19,7 @@ METHOD = adapter(
     _settings,
     (LINEAR,),
     kinds=(LINEAR,),
-    rank=4,
+    rank=DEFAULTS["r"],
     splits="r",
     look=10,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.cell.words import title
-from costmodel.contract import CONVENTIONS, GROUPS, PHASES, STEP_PHASES
+from costmodel.contract import CONVENTIONS, GROUPS, PHASE_LABELS, STEP_PHASES
 from costmodel.questions.estimate import Estimate
 from costmodel.terminal.tables import Block, Line, Row, Table
 from costmodel.units import size, work
@@ -43,13 +43,12 @@ def _number(value: int | None, unit: str) -> str:
 
 
 def _flops(estimate: Estimate) -> Table:
-    names = {"optimizer_first": "optimizer, step 0", "optimizer": "optimizer, later"}
     rows: list[Row] = []
-    for phase in PHASES:
+    for phase, label in PHASE_LABELS.items():
         kinds = estimate.flops["arithmetic"]["by_kind"][phase]
         values = [estimate.flops["arithmetic"][phase], *kinds.values()]
         values += [estimate.flops[convention][phase] for convention in ("torch", "paper")]
-        rows.append(Row((names.get(phase, phase), *(_number(value, "FLOP") for value in values))))
+        rows.append(Row((label, *(_number(value, "FLOP") for value in values))))
     if estimate.setup.method.refreshes:
         cells = [estimate.amortised(convention) for convention in CONVENTIONS]
         shown = ["formula" if value is None else work(value) for value in cells]

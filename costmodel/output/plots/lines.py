@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import MaxNLocator
 
+from costmodel.contract import PHASE_LABELS
 from costmodel.errors import InputError
 from costmodel.output.plots.style import (
     METHODS,
@@ -36,7 +37,6 @@ _AXIS_NAMES = {
     "r": "rank r",
 }
 _MEMORY_NAMES = {"peak": "peak memory", "sum_of_group_peaks": "sum of the groups' own peaks", "input": "input batch"}
-_PHASE_NAMES = {"optimizer_first": "optimizer, step 0", "optimizer": "optimizer, later steps"}
 _FEW = 16
 """Up to so many points of a line are marked each."""
 _LOGARITHMIC_FROM = 100
@@ -112,9 +112,9 @@ def _called(quantity: str) -> str:
         case ["memory", part]:
             return _MEMORY_NAMES.get(part, f"memory, own peak of {part}")
         case ["flops", convention, phase]:
-            return f"{_PHASE_NAMES.get(phase, phase)}, {convention} convention"
+            return f"{PHASE_LABELS.get(phase, phase)}, {convention} convention"
         case ["kind", kind, phase]:
-            return f"{_PHASE_NAMES.get(phase, phase)}, {kind} part of arithmetic"
+            return f"{PHASE_LABELS.get(phase, phase)}, {kind} part of arithmetic"
     return quantity.replace("_", " ")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from costmodel.contract import GROUPS, PHASES, STEP_PHASES
+from costmodel.contract import GROUPS, PHASE_LABELS, STEP_PHASES
 from costmodel.methods import REFERENCE
 from costmodel.questions.compare import Comparison, Side
 from costmodel.questions.compare import compare as compared
@@ -136,7 +136,7 @@ def _flops(sides: Sequence[Side]) -> Table:
         Row(
             (
                 side.estimate.method,
-                *(work(side.estimate.flops[side.convention][phase]) for phase in PHASES),
+                *(work(side.estimate.flops[side.convention][phase]) for phase in PHASE_LABELS),
                 work(side.step),
                 _share(side.ratios["step"]),
                 _share(side.ratios["first_step"]),
@@ -144,8 +144,8 @@ def _flops(sides: Sequence[Side]) -> Table:
         )
         for side in sides
     ]
-    names = ("forward", "backward", "optimizer, step 0", "optimizer, later")
-    return Table((f"FLOPs, {sides[0].convention}", *names, "step", _SHARE, f"step 0 {_SHARE}"), tuple(rows))
+    phases = PHASE_LABELS.values()
+    return Table((f"FLOPs, {sides[0].convention}", *phases, "step", _SHARE, f"step 0 {_SHARE}"), tuple(rows))
 
 
 def _share(ratio: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costmodel.cell.words import title
-from costmodel.contract import CONVENTIONS, PHASES
+from costmodel.contract import CONVENTIONS, PHASE_LABELS, PHASES, STEP_PHASES
 from costmodel.options import positive
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.console import print_json, working
@@ -68,9 +68,7 @@ def _table(found: Layers) -> Table:
 
     # Only GaLore's first step differs from the others.
     both = any(row.flops["optimizer_first"] != row.flops["optimizer"] for row in found)
-    phases = {"forward": "forward", "backward": "backward", "optimizer": "optimizer, later" if both else "optimizer"}
-    if both:
-        phases = {"forward": "forward", "backward": "backward", "optimizer_first": "optimizer, step 0", **phases}
+    phases = PHASE_LABELS if both else dict(zip(STEP_PHASES, STEP_PHASES, strict=True))
 
     def cells(row: LayerCost, label: str, kind: str) -> tuple[str, ...]:
         return (label, kind, *(work(row.flops[phase]) for phase in phases), *(size(row.value(c)) for c in BYTES))
