@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class CostModelError(Exception):
@@ -36,11 +36,23 @@ MOST_LISTED = 150
 
 
 def unknown(kind: str, value: str, accepted: Iterable[str]) -> InputError:
-    """Build the error for a name that is not in a list, nearest names first."""
+    """Build the error for a name that is not in a list: the nearest names, or the list where none is near."""
+    names = sorted(accepted)
+    listed = ", ".join(names[:MOST_LISTED]) + (f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED))
+    return InputError(f"unknown {kind} '{value}': {_near(value, names) or f'accepted: {listed}'}")
+
+
+def unknown_of_few(kind: str, value: object, accepted: Iterable[str]) -> InputError:
+    """Build the error for a name that is none of a few: the nearest ones, and all in their own order."""
+    names = list(accepted)
+    word = shown(value)
+    said = (_near(word, names), f"accepted: {', '.join(names)}")
+    return InputError(f"unknown {kind} '{word}': {' '.join(filter(None, said))}")
+
+
+def _near(value: str, names: Sequence[str]) -> str:
+    """Ask for the nearest names; empty where none is near."""
     from difflib import get_close_matches  # only a mistake pays for it
 
-    names = sorted(accepted)
     near = get_close_matches(value, names, n=3, cutoff=0.5)
-    listed = ", ".join(names[:MOST_LISTED]) + (f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED))
-    hint = f"did you mean {' or '.join(near)}?" if near else f"accepted: {listed}"
-    return InputError(f"unknown {kind} '{value}': {hint}")
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from costmodel.contract import CONVENTIONS
-from costmodel.errors import InputError, shown, unknown
+from costmodel.errors import InputError, shown, unknown, unknown_of_few
 
 LARGEST = 2**31 - 1
 """Of any size, rank or number of things."""
@@ -267,6 +267,13 @@ class Choices:
     """A frozen dataclass of options: each field is made by `option`, and checked when it is made."""
 
     __slots__ = ()
+
+    def __new__(cls, *_given: Any, **named: Any) -> Self:
+        """Refuse a name that is no field: the dataclass itself would say so in a TypeError."""
+        for name in named:
+            if name not in options_of(cls):
+                raise unknown_of_few(f"option of {cls.__name__}", name, options_of(cls))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for name, each in options_of(type(self)).items():

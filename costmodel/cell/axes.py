@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Generic, TypedDict, TypeVar
 
 from costmodel.contract import DEFAULTS
-from costmodel.errors import InputError, shown, unknown
+from costmodel.errors import InputError, shown, unknown_of_few
 from costmodel.options import expected, whole
 
 Value = int | str
@@ -112,7 +112,7 @@ def spelled(*given: Mapping[str, object]) -> dict[str, object]:
     for word, value in (item for words in given for item in words.items() if item[1] is not None):
         axis = WORDS.get(word)
         if axis is None:
-            raise InputError(f"{unknown('size', str(word), WORDS)}; sizes: {', '.join(WORDS)}")
+            raise unknown_of_few("size", word, WORDS)
         said = f"{axis.flag} {shown(value)}"
         for letter in axis.letters:
             if letter in told:

@@ -11,7 +11,7 @@ from costmodel.cell.inputs import InputSpec
 from costmodel.cell.setup import Setup
 from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.training import Training
-from costmodel.errors import InputError, shown, unknown
+from costmodel.errors import InputError, shown, unknown_of_few
 from costmodel.methods import Options
 from costmodel.options import Switch, options_of
 
@@ -58,8 +58,7 @@ def check_keywords(sizes: Mapping[str, object], others: Sequence[str]) -> None:
     """
     for name in sizes:
         if name not in WORDS:
-            accepted = (*WORDS, *others)
-            raise InputError(f"{unknown('keyword', name, accepted)}; keywords: {', '.join(accepted)}")
+            raise unknown_of_few("keyword", name, (*WORDS, *others))
 
 
 def check_call(name: str, given: object) -> None:

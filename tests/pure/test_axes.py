@@ -42,7 +42,7 @@ def test_an_option_and_its_letter_are_one() -> None:
         (({"resolution": 64, "height": 32},), "--resolution 64 and --height 32: H is given twice"),
         (({"W": 32}, {"resolution": 64}), "--width 32 and --resolution 64: W is given twice"),
         (({"batch": 1, "N": 0},), "--batch 1 and --batch 0: N is given twice"),
-        (({"bacth": 1},), "unknown size 'bacth': did you mean batch?; sizes: rank, batch, resolution,"),
+        (({"bacth": 1},), "unknown size 'bacth': did you mean batch? accepted: rank, batch, resolution,"),
         (({"n": 1},), "unknown size 'n'"),
         (({3: 1},), "unknown size '3'"),
         (([1],), "point [1]: expected sizes by name"),

@@ -110,6 +110,22 @@ def test_wrong_values_are_refused_in_one_line(name: str, value: Any) -> None:
     assert len(str(refusal.value)) < 300
 
 
+@pytest.mark.parametrize("choices", PANELS.values())
+def test_a_name_that_is_no_field_is_refused_with_those_there_are(choices: type[Choices]) -> None:
+    with pytest.raises(InputError) as refusal:
+        choices(foo=1)
+    assert str(refusal.value) == (
+        f"unknown option of {choices.__name__} 'foo': accepted: {', '.join(options_of(choices))}"
+    )
+
+
+def test_a_field_that_is_nearly_right_is_named() -> None:
+    with pytest.raises(
+        InputError, match=r"^unknown option of Training 'optimiser': did you mean optimizer\? accepted: "
+    ):
+        Training(optimiser="sgd")
+
+
 LINES = {
     "--scale nan": "scale = nan",
     "--scale inf": "scale = inf",
