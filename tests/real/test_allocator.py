@@ -32,6 +32,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(("model", "method", "point"), CELLS, ids=lambda value: str(value))
 def test_every_allocation_is_accounted_for(model: str, method: str, point: dict[str, int]) -> None:
     """Equal but for the Python numbers that autograd keeps for adapters' scalings, 8 bytes each, never more than one a
@@ -71,6 +72,7 @@ def test_a_process_holds_what_it_was_said_to_consist_of() -> None:
     assert measured["process.default"] > found.peak.nbytes + found.inputs
 
 
+@pytest.mark.full
 def test_a_process_that_fails_says_why() -> None:
     with pytest.raises((InputError, RuntimeError), match=r"status 1|spatial|refuse|takes"):
         process.DEPTH.measure(CellSpec("resnet18", "fft", {"N": 1, "H": 1, "W": 1}))

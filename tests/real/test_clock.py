@@ -90,6 +90,7 @@ def test_timed_operators_are_those_of_the_trace(model: Any, exact: bool) -> None
         assert 0.8 * len(calls) < len(matched) < len(calls)
 
 
+@pytest.mark.full
 def test_a_host_is_calibrated_from_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(tmp_path))
     cells = (
@@ -117,6 +118,7 @@ def test_probes_can_be_traced(cell: calibrate.Cell) -> None:
     assert {call.phase for call in record_step(setup, point).calls} == {"forward", "backward", "optimizer"}
 
 
+@pytest.mark.full
 def test_calibration_sees_every_kind_of_layer() -> None:
     seen = set()
     for cell in calibrate.CALIBRATION:

@@ -21,7 +21,7 @@ AT = {"batch": 2, "height": 64, "width": 97}
 MORE = [method for method in METHODS if method not in PAPER]
 
 
-@pytest.mark.each(3)
+@pytest.mark.each(5)
 @pytest.mark.parametrize("method", MORE)
 @pytest.mark.parametrize("model", TABLE_MODELS)
 def test_each_method_by_name(model: str, method: str) -> None:
@@ -29,6 +29,7 @@ def test_each_method_by_name(model: str, method: str) -> None:
     assert wrong_numbers(model, method, **AT, **rank) == []
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     ("method", "options"), OPTIONS, ids=[f"{m}-{'-'.join(o)}-{n}" for n, (m, o) in enumerate(OPTIONS)]
 )
@@ -36,6 +37,7 @@ def test_each_option(method: str, options: dict) -> None:
     assert wrong_numbers("resnet18", method, options=options, rank=5, **AT) == []
 
 
+@pytest.mark.full
 def test_galores_full_projection_on_a_model_with_depthwise_convolutions() -> None:
     assert wrong_numbers("mobilenet_v2", "galore", options={"projection": "full", "update_gap": 1}, rank=5, **AT) == []
 
@@ -51,6 +53,7 @@ CONFIGS = {
 }
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_peft_configuration_object(name: str) -> None:
     config = CONFIGS[name]()

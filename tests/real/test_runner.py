@@ -173,6 +173,7 @@ def test_two_runs_do_not_write_one_folder(tmp_path: Path, capsys: pytest.Capture
     assert main(command) == 0
 
 
+@pytest.mark.full
 @needs_proc
 def test_killed_at_random_moments_it_loses_nothing_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

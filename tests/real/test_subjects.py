@@ -107,6 +107,7 @@ def test_what_cannot_be_found_is_said(net: str, address: str, words: str) -> Non
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("model", "at"), [("timm:resnet10t", (70, 97)), ("timm:vit_tiny_patch16_224", (64, 64))])
 def test_a_timm_model(model: str, at: tuple[int, int]) -> None:
     assert wrong_numbers(model, "lora", batch=2, rank=3, height=at[0], width=at[1]) == []
@@ -116,6 +117,7 @@ LLAMA = ("validate.examples:llama", "input_ids=S:int64")
 BERT = ("validate.examples:bert", "input_ids=S:int64,attention_mask=S:int64")
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(("model", "inputs"), [LLAMA, BERT])
 @pytest.mark.parametrize("method", ["lora", "fft"])
 def test_text_models(model: str, inputs: str, method: str) -> None:
@@ -123,13 +125,14 @@ def test_text_models(model: str, inputs: str, method: str) -> None:
     assert wrong_numbers(model, method, inputs=inputs, batch=2, length=21, **rank) == []
 
 
-def test_tokens_stay_symbolic() -> None:
+@pytest.mark.each(2)
+@pytest.mark.parametrize(("N", "S", "r"), [(5, 33, 8), (1, 19, 2)])
+def test_tokens_stay_symbolic(N: int, S: int, r: int) -> None:
     estimate = costmodel.estimate(BERT[0], "lora", inputs=BERT[1], length="S", batch="N", rank="r")
     assert estimate.domain["S"] == "2 <= S <= 512"  # its table of positions
-    for N, S, r in ((1, 19, 2), (5, 33, 8)):
-        fixed = costmodel.estimate(BERT[0], "lora", inputs=BERT[1], length=S, batch=N, rank=r)
-        assert estimate.at(N=N, S=S, r=r).memory == fixed.memory
-        assert wrong_numbers(BERT[0], "lora", inputs=BERT[1], length=S, batch=N, rank=r) == []
+    fixed = costmodel.estimate(BERT[0], "lora", inputs=BERT[1], length=S, batch=N, rank=r)
+    assert estimate.at(N=N, S=S, r=r).memory == fixed.memory
+    assert wrong_numbers(BERT[0], "lora", inputs=BERT[1], length=S, batch=N, rank=r) == []
 
 
 def test_a_text_ends_where_the_table_of_positions_does() -> None:
@@ -156,9 +159,10 @@ def test_cross_entropy_over_tokens() -> None:
     assert wrong_numbers(LLAMA[0], "fft", inputs=LLAMA[1], training=training, batch=2, length=9) == []
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("cell", [nn.GRU, nn.RNN])
 def test_recurrent_layers(cell: type[nn.RNNBase]) -> None:
-    assert wrong_numbers(Recurrent(cell), "fft", inputs="S:int64", batch=2, length=9) == []
+    assert wrong_numbers(Recurrent(cell), "fft", inputs="S:int64", batch=2, length=5) == []
 
 
 def test_an_lstm_cell() -> None:
@@ -190,7 +194,8 @@ class Recurrent(nn.Module):
         return self.head(self.layer(self.embed(tokens))[0])
 
 
-@pytest.mark.parametrize("model", ["lraspp_mobilenet_v3_large", "r3d_18"])
+@pytest.mark.each(2)
+@pytest.mark.parametrize("model", ["r3d_18", "lraspp_mobilenet_v3_large"])
 def test_other_tasks(model: str) -> None:
     assert wrong_numbers(model, "lora", batch=2, rank=3, height=64, width=81) == []
 
@@ -203,7 +208,7 @@ def test_detection_says_why_not() -> None:
 def test_an_auxiliary_head_is_off_unless_asked_for() -> None:
     without, with_it = (costmodel.estimate("googlenet", aux=aux) for aux in (False, True))
     assert with_it.memory["groups"]["param"] > without.memory["groups"]["param"]
-    assert wrong_numbers("googlenet", "fft", aux=True, batch=2, resolution=224) == []
+    assert wrong_numbers("googlenet", "fft", aux=True, batch=2, resolution=96) == []
     with pytest.raises(costmodel.InputError, match="resnet18 has no auxiliary classifier"):
         costmodel.estimate("resnet18", aux=True)
 
@@ -215,7 +220,7 @@ def test_an_auxiliary_head_is_off_unless_asked_for() -> None:
         ("vit_b_16", (224, 240), "square"),
         ("maxvit_t", (225, 225), "224"),
         ("mvit_v2_s", (200, 200), "224x224 only"),
-        ("inception_v3", (60, 60), "75x75 is the smallest square it accepts"),
+        pytest.param("inception_v3", (60, 60), "75x75 is the smallest square it accepts", marks=pytest.mark.full),
     ],
 )
 def test_a_side_that_a_model_does_not_take(model: str, sides: tuple[int, int], words: str) -> None:

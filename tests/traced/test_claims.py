@@ -11,6 +11,8 @@ from validate.claims import VERDICTS, Judgement, claims, judge
 from validate.claims.verdict import COUNTING, NOT, OUT, REPRODUCED
 from validate.report.numbers import cells
 
+pytestmark = pytest.mark.full  # every cell of every claim is derived
+
 NAMES = {verdict: name for name, verdict in VERDICTS.items()}
 
 

@@ -23,6 +23,7 @@ def test_shown_output(request: pytest.FixtureRequest) -> None:
         assert now == README
 
 
+@pytest.mark.full  # it shows what takes seconds; .ci/run runs it each time
 def test_python_example() -> None:
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
     scope: dict[str, object] = {}

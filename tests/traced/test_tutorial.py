@@ -11,6 +11,7 @@ from tests import pages
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
 
+@pytest.mark.full  # minutes; .ci/run runs it each time
 def test_every_cell_prints_what_is_shown(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
