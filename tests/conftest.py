@@ -50,7 +50,7 @@ def _every_json_is_of_its_schema() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _imported_modules_are_not_searched_for_garbage() -> None:
-    """A real step begins with a full collection, which takes half a second where it goes through all of torch and peft."""
+    """A real step begins with a collection of garbage: half a second where it goes through all of torch."""
     if "peft" in sys.modules and not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
