@@ -14,7 +14,7 @@ from unittest.mock import patch
 import typer
 
 from benchmarks.attacks.outcome import STATUSES, State, Try, inside, outside, tried, within
-from costmodel.terminal.cli import application
+from costmodel.terminal.application import application
 
 BAD = (
     *("", " ", "\t", "\n", "a\nb", "0", "-1", "1.5", "1e3", "nan", "inf", "-inf", "true", "None", "null", "[]", "{}"),

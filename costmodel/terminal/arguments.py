@@ -10,8 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-import typer
-
 from costmodel.cell.axes import SIZES, Axis
 from costmodel.cell.request import Request, request
 from costmodel.cell.setup import DEFAULT_TRAINING, Setup, setup_of
@@ -22,6 +20,7 @@ from costmodel.errors import InputError
 from costmodel.files import check_picture
 from costmodel.methods import METHODS, PAPER, Method, Options, check_rank_allowed, find
 from costmodel.options import CONVENTION, Choices, Option, options_of
+from costmodel.terminal import declared
 
 
 def _model_names(incomplete: str) -> list[str]:
@@ -42,15 +41,17 @@ def _picture(path: Path | None) -> Path | None:
     return path
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object with exact integers.")]
+AsJson = Annotated[bool, declared.Option("--json", help="Print one JSON object with exact integers.")]
 
 PlotFile = Annotated[
     Path | None,
-    typer.Option("--plot", help="Draw it too: an .svg, .png or .pdf file.", show_default=False, callback=_picture),
+    declared.Option("--plot", help="Draw it too: an .svg, .png or .pdf file.", show_default=False, callback=_picture),
 ]
 Convention = Annotated[
     str,
-    typer.Option("--convention", help=f"How FLOPs are counted: {', '.join(CONVENTIONS)}.", callback=_known_convention),
+    declared.Option(
+        "--convention", help=f"How FLOPs are counted: {', '.join(CONVENTIONS)}.", callback=_known_convention
+    ),
 ]
 
 _METHOD = "Method"
@@ -135,9 +136,7 @@ class CellArguments:
     def given(self) -> list[str]:
         """The options that are not at their default, without the model."""
         flags = [
-            parameter.annotation.__metadata__[0].param_decls[0]
-            for parameter in parameters()
-            if parameter.name in self.typed
+            parameter.annotation.__metadata__[0].flags for parameter in parameters() if parameter.name in self.typed
         ]
         return ["--method"] * (self.method != DEFAULT_METHOD) + flags
 
@@ -251,7 +250,7 @@ DEFAULT_METHOD = "fft"
 
 _Model = Annotated[
     str | None,
-    typer.Argument(
+    declared.Argument(
         help="A name ('costmodel models' lists them), timm:NAME, path/to/net.py:factory or package.module:factory.",
         show_default=False,
         autocompletion=_model_names,
@@ -259,9 +258,8 @@ _Model = Annotated[
 ]
 _Method = Annotated[
     str,
-    typer.Option(
-        "--method",
-        "-m",
+    declared.Option(
+        "--method -m",
         help="'costmodel methods' lists them.",
         rich_help_panel=_METHOD,
         autocompletion=_method_names,
@@ -269,7 +267,7 @@ _Method = Annotated[
 ]
 _Models = Annotated[
     list[str],
-    typer.Argument(
+    declared.Argument(
         help="One or more models, as for 'estimate'.",
         metavar="MODEL...",
         show_default=False,
@@ -278,9 +276,8 @@ _Models = Annotated[
 ]
 _Methods = Annotated[
     list[str] | None,
-    typer.Option(
-        "--method",
-        "-m",
+    declared.Option(
+        "--method -m",
         help="A method, or several separated by commas; may be given again (the five of the contract if left out).",
         rich_help_panel=_METHOD,
         show_default=False,
@@ -303,7 +300,7 @@ def options_for(panel: str, choices: type[Choices]) -> list[inspect.Parameter]:
 
 def _made(name: str, each: Axis | Option, typed: Any, panel: str) -> inspect.Parameter:
     """Make an option of the command line, which shows its default where that is short to say."""
-    told = typer.Option(each.flag, help=each.about, rich_help_panel=panel, show_default=each.default_shown)
+    told = declared.Option(each.flag, help=each.about, rich_help_panel=panel, show_default=each.default_shown)
     if typed is bool:
         return _parameter(name, False, Annotated[bool, told])
     if each.default_shown:
@@ -324,14 +321,11 @@ def _spread(
     command: Callable[..., None], shared: Sequence[inspect.Parameter], gather: Callable[[dict[str, Any]], Any]
 ) -> Callable[..., None]:
     """Put parameters in the place of a command's first one, which gets what ``gather`` makes of them."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in declared.parameters_of(command)[1:]]
     names = [parameter.name for parameter in shared]
 
     @wraps(command)
     def spread(**given: Any) -> None:
         command(gather({name: given.pop(name) for name in names}), **given)
 
-    seen = [*shared, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own)]
-    spread.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]  # what typer reads
-    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in seen}
-    return spread
+    return declared.taking([*shared, *own], spread)

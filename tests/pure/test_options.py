@@ -17,8 +17,9 @@ from costmodel.cell.training import MOST_ACCUMULATED, Training
 from costmodel.errors import InputError
 from costmodel.methods import Options
 from costmodel.options import Choices, Number, Switch, Whole, option, options_of
+from costmodel.terminal.application import application
 from costmodel.terminal.arguments import PANELS, options_for
-from costmodel.terminal.cli import application, main
+from costmodel.terminal.cli import main
 from costmodel.terminal.commands import COMMANDS
 from validate.suites.suite_file import TABLE_KEYS, read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -68,6 +69,18 @@ def test_an_output_that_cannot_be_written_is_said() -> None:
         )
     assert done.returncode == 2
     assert done.stderr == "costmodel: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("line", ["models --json", "formula resnet18"])
+def test_a_reader_that_has_had_enough_ends_it_without_a_word(line: str) -> None:
+    """As much as a buffer holds, and more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "costmodel", *line.split()], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None:

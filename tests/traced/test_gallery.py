@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from benchmarks import gallery
-from costmodel.terminal.cli import application
+from costmodel.terminal.application import application
 
 PAGE = Path(__file__).parents[2] / "docs" / "gallery.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -31,6 +31,10 @@ class Command:
         """The module to import."""
         return self.module or f"{__name__}.{self.name}"
 
+    def load(self) -> Any:
+        """Import its file, and return its function, or typer's group of them."""
+        return getattr(importlib.import_module(self.place), self.name)
+
 
 COMMANDS = {
     command.name: command

@@ -8,12 +8,14 @@ import typer
 
 from costmodel.terminal.arguments import AsJson
 from costmodel.terminal.console import print_json, progress
+from costmodel.terminal.declared import for_typer
 from costmodel.terminal.tables import Line, show
 
 atlas = typer.Typer(help="Build and check the formulas that ship with the package.", no_args_is_help=True)
 
 
 @atlas.command(epilog="Example: costmodel atlas build --jobs 2")
+@for_typer
 def build(
     models: Annotated[list[str] | None, typer.Argument(help="Only these models; all if left out.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that derive at a time.")] = 1,
@@ -31,6 +33,7 @@ def build(
 
 
 @atlas.command(epilog="Example: costmodel atlas check --sample 5")
+@for_typer
 def check(
     sample: Annotated[
         int | None, typer.Option(min=1, help="How many formulas, drawn at random; all if left out.")

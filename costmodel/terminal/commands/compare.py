@@ -7,13 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from costmodel.contract import GROUPS, PHASE_LABELS, STEP_PHASES
 from costmodel.methods import REFERENCE
 from costmodel.questions.compare import Comparison, Side
 from costmodel.questions.compare import compare as compared
 from costmodel.sources.source import Source
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Block, Line, Row, Table, show
@@ -33,7 +32,7 @@ def compare(
     as_json: AsJson = False,
     convention: Convention = "arithmetic",
     plot: PlotFile = None,
-    figure: Annotated[Figure, typer.Option(help="What --plot draws.")] = Figure.MEMORY,
+    figure: Annotated[Figure, declared.Option(help="What --plot draws.")] = Figure.MEMORY,
 ) -> None:
     """Put methods and models side by side: memory groups, FLOPs of each phase, and ratios to full fine-tuning."""
     setups = cells.setups()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from costmodel.cell.request import numbers_only
 from costmodel.cell.training import require_float32
 from costmodel.questions.estimate import answer
 from costmodel.questions.on_host import OnHost
 from costmodel.sources.source import Source
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.commands import calibrator
 from costmodel.terminal.console import print_json, progress, working
@@ -27,16 +26,18 @@ if TYPE_CHECKING:
 def estimate(
     cell: CellArguments,
     as_json: AsJson = False,
-    formulas: Annotated[bool, typer.Option("--formulas", help="Print the closed forms too.")] = False,
+    formulas: Annotated[bool, declared.Option("--formulas", help="Print the closed forms too.")] = False,
     process: Annotated[
         bool,
-        typer.Option("--process", help="Estimate the process's resident memory too: workspaces, code, allocator."),
+        declared.Option("--process", help="Estimate the process's resident memory too: workspaces, code, allocator."),
     ] = False,
     calibrate: Annotated[
         bool,
-        typer.Option("--calibrate", help="Estimate its time too; measures this host the first time, for a minute."),
+        declared.Option("--calibrate", help="Estimate its time too; measures this host the first time, for a minute."),
     ] = False,
-    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="The same, and measure this host again.")] = False,
+    recalibrate: Annotated[
+        bool, declared.Option("--recalibrate", help="The same, and measure this host again.")
+    ] = False,
 ) -> None:
     """Estimate one fine-tuning step, without running it. A name instead of a number keeps that size symbolic."""
     setup = cell.setup()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
-
-import typer
 
 from costmodel.cell.axes import AXIS, RESOLUTION
 from costmodel.cell.request import Request
@@ -22,6 +19,7 @@ from costmodel.output.export import FORMATS, SELECTIONS, ClosedForms
 from costmodel.questions.estimate import answer
 from costmodel.sources.partition import formulas
 from costmodel.sources.source import Source
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellArguments, CellsArguments, takes_cells
 from costmodel.terminal.console import working
 from costmodel.terminal.render import heading
@@ -32,10 +30,11 @@ BATCH = AXIS["N"].example
 
 def _symbolic_batch(command: Callable[..., None]) -> Callable[..., None]:
     """Let the batch stay symbolic where it is left out; the other sizes have no default of their own."""
-    parameters = inspect.signature(command).parameters.values()
-    seen = [parameter.replace(default=BATCH) if parameter.name == "batch" else parameter for parameter in parameters]
-    command.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]  # what typer reads
-    return command
+    seen = [
+        parameter.replace(default=BATCH) if parameter.name == "batch" else parameter
+        for parameter in declared.parameters_of(command)
+    ]
+    return declared.taking(seen, command)
 
 
 @_symbolic_batch
@@ -43,12 +42,12 @@ def _symbolic_batch(command: Callable[..., None]) -> Callable[..., None]:
 def formula(
     cells: CellsArguments,
     form: Annotated[
-        str | None, typer.Option("--format", help=f"{', '.join(FORMATS)} (text if left out).", show_default=False)
+        str | None, declared.Option("--format", help=f"{', '.join(FORMATS)} (text if left out).", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    quantity: Annotated[str, typer.Option(help=f"Which numbers: {', '.join(SELECTIONS)}.")] = "all",
-    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX: a document, not a fragment.")] = False,
-    output: Annotated[Path | None, typer.Option(help="A file to write to.", show_default=False)] = None,
+    as_json: Annotated[bool, declared.Option("--json", help="The same as --format json.")] = False,
+    quantity: Annotated[str, declared.Option(help=f"Which numbers: {', '.join(SELECTIONS)}.")] = "all",
+    standalone: Annotated[bool, declared.Option("--standalone", help="LaTeX: a document, not a fragment.")] = False,
+    output: Annotated[Path | None, declared.Option(help="A file to write to.", show_default=False)] = None,
 ) -> None:
     """Write the closed forms. What is left out stays symbolic, in N, H, W and r; a number fixes it."""
     if as_json and form not in (None, "json"):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from costmodel.cell.words import title
 from costmodel.contract import CONVENTIONS, PHASE_LABELS, PHASES, STEP_PHASES
 from costmodel.options import positive
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Block, Line, Row, Table, show
@@ -24,18 +23,21 @@ def layers(
     cell: CellArguments,
     as_json: AsJson = False,
     depth: Annotated[
-        str, typer.Option(help="Names of a path to show: 1 for the model's children, or all. Deeper ones are added up.")
+        str,
+        declared.Option(help="Names of a path to show: 1 for the model's children, or all. Deeper ones are added up."),
     ] = "2",
-    sort: Annotated[str | None, typer.Option(help=f"Largest first, by {_COLUMNS}; path for the model's order.")] = None,
+    sort: Annotated[
+        str | None, declared.Option(help=f"Largest first, by {_COLUMNS}; path for the model's order.")
+    ] = None,
     tree: Annotated[
         bool | None,
-        typer.Option(
+        declared.Option(
             "--tree/--flat",
             help="A row for each module that includes all below it, or rows apart; apart where sorted.",
             show_default=False,
         ),
     ] = None,
-    convention: Annotated[str, typer.Option(help=f"How to count FLOPs: {', '.join(CONVENTIONS)}.")] = "arithmetic",
+    convention: Annotated[str, declared.Option(help=f"How to count FLOPs: {', '.join(CONVENTIONS)}.")] = "arithmetic",
 ) -> None:
     """Cost of each module: FLOPs of every phase, bytes of parameters, gradients and saved activations."""
     setup = cell.setup()

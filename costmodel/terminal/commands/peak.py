@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from costmodel.cell.words import title
 from costmodel.contract import Point
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import AsJson, CellArguments, PlotFile, takes_cell
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Block, Line, Row, Table, show
@@ -29,10 +28,10 @@ _MODULES = 10
 def peak(
     cell: CellArguments,
     as_json: AsJson = False,
-    top: Annotated[int, typer.Option(min=0, help="How many of the largest tensors to list.")] = 10,
+    top: Annotated[int, declared.Option(min=0, help="How many of the largest tensors to list.")] = 10,
     where: Annotated[
         bool,
-        typer.Option(
+        declared.Option(
             "--where/--no-where", help="Which instant is the peak at other batches and sides; needs formulas."
         ),
     ] = True,

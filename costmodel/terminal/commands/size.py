@@ -7,14 +7,13 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from costmodel.cell.request import Request
 from costmodel.errors import InputError
 from costmodel.questions.fits import SIZES, Answer, fits
 from costmodel.questions.size import Budget, Fit, Largest
 from costmodel.questions.tradeoff import Configuration, frontier
 from costmodel.sources.source import Source
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.tables import Block, Line, Row, Table, show
@@ -27,11 +26,13 @@ def size(
     cells: CellsArguments,
     memory: Annotated[
         list[str] | None,
-        typer.Option(help="Largest peak, such as 64MiB or 1.5GB; may be given again.", show_default=False),
+        declared.Option(help="Largest peak, such as 64MiB or 1.5GB; may be given again.", show_default=False),
     ] = None,
     flops: Annotated[
         list[str] | None,
-        typer.Option(help="Most FLOPs of a step after the first, such as 5G; may be given again.", show_default=False),
+        declared.Option(
+            help="Most FLOPs of a step after the first, such as 5G; may be given again.", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
     convention: Convention = "arithmetic",

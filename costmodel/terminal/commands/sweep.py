@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from costmodel.cell import ranges
 from costmodel.cell.axes import spelled
 from costmodel.contract import AXES
 from costmodel.errors import InputError, unknown
 from costmodel.sources.source import Source
+from costmodel.terminal import declared
 from costmodel.terminal.arguments import AsJson, CellsArguments, PlotFile, takes_cells
 from costmodel.terminal.console import one_line, print_json, progress
 from costmodel.terminal.tables import Row, Table, show
@@ -39,12 +38,12 @@ def sweep(
     cells: CellsArguments,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.", show_default=False),
+        declared.Option("--output -o", help="File to write: .csv, .parquet or .jsonl.", show_default=False),
     ] = None,
     as_json: AsJson = False,
     plot: PlotFile = None,
     quantity: Annotated[
-        str, typer.Option(help="What --plot draws: a column of the output, such as memory.act.")
+        str, declared.Option(help="What --plot draws: a column of the output, such as memory.act.")
     ] = "memory.peak",
 ) -> None:
     """Evaluate ranges of rank, resolution, height, width, batch and length: 8, 1:64, 96:256:32 or 1,2,4, ends included.
