@@ -18,7 +18,7 @@ from costmodel.errors import InputError
 PICTURES = (".svg", ".png", ".pdf")
 """Endings of files that a figure can be written to."""
 
-FORMULA = re.compile(r"^[=+@\t\r\n-]")
+FORMULA = r"^[=+@\t\r\n-]"
 """Start of a text that a spreadsheet takes for a formula."""
 
 MOST_BYTES = 64 * 2**20
@@ -152,7 +152,7 @@ def _no_constant(text: str) -> None:
 
 def in_sheet(value: Any) -> Any:
     """Return a cell of a CSV file: text that a spreadsheet would take for a formula stands behind an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    return f"'{value}" if isinstance(value, str) and re.match(FORMULA, value) else value
 
 
 def canonical(data: Any) -> bytes:

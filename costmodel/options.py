@@ -101,7 +101,6 @@ class Whole(Kind):
         return found
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Kind):
     """A positive number, finite."""
 
@@ -148,7 +147,6 @@ class Text(Kind):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Switch(Kind):
     """On or off."""
 
@@ -165,7 +163,6 @@ class Switch(Kind):
         return [flag] if value else []
 
 
-@dataclass(frozen=True, slots=True)
 class Ranks(Kind):
     """Ranks by regular expression: a mapping or pairs; kept as pairs, which can be hashed."""
 

@@ -16,7 +16,7 @@ _DECIMAL = ("FLOPs", "kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs")
 BYTE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 FLOP_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
-_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
+_AMOUNT = r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)"
 
 
 def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:
@@ -55,7 +55,7 @@ def read_flops(option: str, text: str) -> int:
 
 
 def _read(option: str, text: str, units: dict[str, int], example: str, suffix: str) -> int:
-    match = _AMOUNT.fullmatch(text.strip().removesuffix(suffix).strip())
+    match = re.fullmatch(_AMOUNT, text.strip().removesuffix(suffix).strip(), re.ASCII)
     folded = {unit.lower(): factor for unit, factor in units.items()}
     factor = folded.get(match[2].lower()) if match else None
     from fractions import Fraction

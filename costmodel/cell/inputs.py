@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from costmodel.contract import DEFAULTS, SIDES, Point
 from costmodel.errors import InputError
@@ -15,7 +16,7 @@ DTYPES = ("float32", "bfloat16", "int64", "int32", "bool")
 FLOATING = ("float32", "bfloat16")
 """Those that hold pixels; the others hold numbers that stand for something."""
 
-_ENTRY = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dims>[0-9A-Zx]+)(?::(?P<dtype>\w+))?")
+_ENTRY = r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dims>[0-9A-Zx]+)(?::(?P<dtype>\w+))?"
 _EXAMPLES = "3x96x96, 3xHxW, 3x16xHxW, S:int64 or input_ids=S:int64,attention_mask=S:int64"
 
 
@@ -44,8 +45,7 @@ class TensorSpec:
         return f"{named}{'x'.join(map(str, self.dims))}{dtype}"
 
 
-@dataclass(frozen=True, slots=True)
-class Lattice:
+class Lattice(NamedTuple):
     """Which heights and widths a model takes.
 
     Attributes:
@@ -105,7 +105,7 @@ def parse(text: str) -> InputSpec:
     tensors = []
     defaults: dict[str, int] = {}
     for entry in entries:
-        match = _ENTRY.fullmatch(entry)
+        match = re.fullmatch(_ENTRY, entry)
         dtype = (match and match["dtype"]) or "float32"
         if not match or dtype not in DTYPES:
             raise InputError(

@@ -63,10 +63,9 @@ class Subject:
     @property
     def closed(self) -> Lattice:
         """The heights and widths at which the cost has a closed form in them."""
-        return replace(self.lattice, multiple=max(self.lattice.multiple, self.period))
+        return self.lattice._replace(multiple=max(self.lattice.multiple, self.period))
 
 
-@dataclass(frozen=True, slots=True)
 class Shapes(Kind):
     """What a model takes, as text or as read."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costmodel.errors import InputError
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizerRow:
+class OptimizerRow(NamedTuple):
     """How an optimizer is made.
 
     Attributes:
@@ -24,7 +22,7 @@ class OptimizerRow:
     """
 
     make: str | Callable[..., Optimizer]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = MappingProxyType({})
 
     def over(self, model: nn.Module) -> Optimizer:
         """Make it over the trainable parameters of a model, as the contract has it."""

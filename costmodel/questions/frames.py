@@ -144,7 +144,7 @@ def _in_sheet(table: pa.Table) -> pa.Table:
     for at, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
             words = table.column(at)
-            told = compute.match_substring_regex(words, FORMULA.pattern)
+            told = compute.match_substring_regex(words, FORMULA)
             table = table.set_column(
                 at, field, compute.if_else(told, compute.binary_join_element_wise("'", words, ""), words)
             )

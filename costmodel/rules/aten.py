@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 _CONVOLUTION = "stride, padding, dilation, transposed, output_padding, groups"
 _NLL = "target, weight, reduction, ignore_index"
@@ -86,8 +85,7 @@ OWN: dict[str, str] = {}
 """The same of operators that a caller has registered a rule for; see `costmodel.rules.registry`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """Arguments of an operator.
 
     Attributes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Rule = Callable[[Call], Extent | Mapping[str, Extent]]
     """Takes a call, gives its FLOPs; under ``arithmetic`` by kind, where they are not all ``other``."""
 
-_NAME = re.compile(r"(?:(?P<namespace>[A-Za-z]\w*)::)?(?P<operator>[A-Za-z_]\w*)")
+_NAME = r"(?:(?P<namespace>[A-Za-z]\w*)::)?(?P<operator>[A-Za-z_]\w*)"
 
 _rules: dict[str, dict[str, Callable[[Call], Cost]]] = {convention: {} for convention in CONVENTIONS}
 _changes = 0
@@ -97,7 +97,7 @@ def state() -> int:
 
 
 def _operator(name: str) -> str:
-    match = _NAME.fullmatch(name) if isinstance(name, str) else None
+    match = re.fullmatch(_NAME, name) if isinstance(name, str) else None
     if match is None:
         raise InputError(f"operator {name!r}: expected a name without overload, such as gelu or mylib::scaled_matmul")
     operator = aten.plain(match["operator"])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from costmodel.cell.axes import SIZES, Axis
 from costmodel.cell.request import Request, request
@@ -61,8 +60,7 @@ PANELS: Mapping[str, type[Choices]] = MappingProxyType({"Model": ModelOptions, _
 """What a cell is told beside its sizes, under the heading that the help has for it on a terminal."""
 
 
-@dataclass(frozen=True, slots=True)
-class CellArguments:
+class CellArguments(NamedTuple):
     """A cell as asked for on the command line.
 
     Attributes:
@@ -124,7 +122,7 @@ class CellArguments:
     def but(self, **typed: Any) -> CellArguments:
         """Return it with other things typed; ``None`` for what is left out."""
         found = {**self.typed, **typed}
-        return replace(self, typed={name: value for name, value in found.items() if value is not None})
+        return self._replace(typed={name: value for name, value in found.items() if value is not None})
 
     @property
     def words(self) -> list[str]:
@@ -153,8 +151,7 @@ class CellArguments:
         return self.model if self.model != setup.subject.name else None
 
 
-@dataclass(frozen=True, slots=True)
-class CellsArguments:
+class CellsArguments(NamedTuple):
     """Several models and methods as asked for on the command line.
 
     Attributes:
@@ -196,7 +193,7 @@ class CellsArguments:
 
     def _cell(self, model: str, method: Method, told: Collection[str]) -> CellArguments:
         unknown_to_it: dict[str, Any] = {option: None for option in told if option not in method.options}
-        return replace(self.cell.but(**unknown_to_it), model=model, method=method.name)
+        return self.cell.but(**unknown_to_it)._replace(model=model, method=method.name)
 
     def alias(self, setup: Setup) -> str | None:
         """Return the name that a setup's model was asked for by, where it stands for another."""

@@ -6,12 +6,10 @@ Those that run real steps are the validator's own: it is named here, and importe
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command as ``costmodel --help`` lists it; its file is imported when it is run.
 
     Attributes:

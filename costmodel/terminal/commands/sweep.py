@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -94,7 +93,7 @@ def _grids(cells: CellsArguments) -> list[Grid]:
 
     values = {name: ranges.read(name, text) for name, text in spelled(cells.cell.sizes).items()}
     asked: dict[str, Any] = {name: ranges.stand_in(name, found) for name, found in values.items()}
-    probe = replace(cells, cell=cells.cell.but(**asked))
+    probe = cells._replace(cell=cells.cell.but(**asked))
     setups = probe.setups()
     cells.check_rank(setups)
     probe.requests(setups)
