@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
 
 # isort: split
-from costmodel.api import compare, estimate, layers, peak, size, sweep, trace
-from costmodel.cell.training import Training
-from costmodel.errors import CostModelError, InputError, LiftError, TraceError
-from costmodel.methods import Method, Options
-from costmodel.questions.estimate import Estimate
-from costmodel.questions.names import methods, models
+from costmodel.questions.names import (
+    methods,
+    models,
+)  # now: the first has the name of a folder, which would stand for it
 
 if TYPE_CHECKING:
+    from costmodel import rules as rules
+    from costmodel.api import compare, estimate, layers, peak, size, sweep, trace
+    from costmodel.cell.training import Training
+    from costmodel.errors import CostModelError, InputError, LiftError, TraceError
+    from costmodel.methods import Method, Options
+    from costmodel.questions.estimate import Estimate
     from validate.api import validate
 
 __version__ = "0.1.0"
@@ -48,8 +52,25 @@ __all__ = [
 ]
 
 
+_PLACES = {
+    **dict.fromkeys(("compare", "estimate", "layers", "peak", "size", "sweep", "trace"), "costmodel.api"),
+    **dict.fromkeys(("CostModelError", "InputError", "LiftError", "TraceError"), "costmodel.errors"),
+    **dict.fromkeys(("Method", "Options"), "costmodel.methods"),
+    "Estimate": "costmodel.questions.estimate",
+    "Training": "costmodel.cell.training",
+    "validate": "validate.api",
+}
+"""Where the others are. `validate` runs the real step, so it is the validator's, above all of this."""
+
+
 def __getattr__(name: str) -> Any:
-    """Import `validate` when it is asked for: it runs the real step, so it is the validator's, above all of this."""
-    if name != "validate":
+    """Import what is asked for when it is: a command needs a part of it, and importing is most of a short answer."""
+    if name == "rules":
+        return import_module("costmodel.rules")
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module("validate.api").validate
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -40,8 +40,6 @@ def _picture(path: Path | None) -> Path | None:
     return path
 
 
-AsJson = Annotated[bool, declared.Option("--json", help="Print one JSON object with exact integers.")]
-
 PlotFile = Annotated[
     Path | None,
     declared.Option("--plot", help="Draw it too: an .svg, .png or .pdf file.", show_default=False, callback=_picture),

@@ -45,6 +45,9 @@ class Option(NamedTuple):
         return typer.Option(*said.pop("flags").split(), **said)
 
 
+AsJson = Annotated[bool, Option("--json", help="Print one JSON object with exact integers.")]
+
+
 def told(parameter: inspect.Parameter) -> Argument | Option | None:
     """Return what a parameter's annotation says of it; nothing where it is typer's own, or none."""
     for said in getattr(parameter.annotation, "__metadata__", ()):

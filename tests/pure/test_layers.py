@@ -65,3 +65,28 @@ def test_imports_go_down_only() -> None:
     done = subprocess.run([script, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "left_out"),
+    [
+        ("import costmodel", {"costmodel.api", "costmodel.algebra"}),
+        ("from costmodel.terminal.cli import main; main(['models'])", {"costmodel.api", "costmodel.algebra", "email"}),
+        ("import costmodel; costmodel.estimate", {"validate", "costmodel.questions.compare"}),
+    ],
+)
+def test_only_what_is_asked_for_is_imported(code: str, left_out: set[str]) -> None:
+    check = f"import sys; {code}; sys.exit(bool({left_out} & {{*sys.modules}}))"
+    assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_all_that_is_public_is_there_in_a_fresh_process() -> None:
+    """``methods``, the function, in the place of the folder of that name, whatever was imported before."""
+    code = """
+import costmodel.methods, costmodel
+assert {*costmodel.__all__} <= {*dir(costmodel)}
+assert all(getattr(costmodel, name) is not None for name in costmodel.__all__)
+assert callable(costmodel.methods) and callable(costmodel.rules.register)
+assert not hasattr(costmodel, "nonsense")
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from costmodel.errors import InputError
-from costmodel.terminal.arguments import AsJson
 from costmodel.terminal.console import print_json
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import show
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from costmodel.terminal.arguments import AsJson
 from costmodel.terminal.console import progress, visible
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Line, show
 from validate.commands.validate import print_suite
 

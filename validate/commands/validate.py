@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costmodel.errors import InputError
-from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
+from costmodel.terminal.arguments import CellArguments, takes_cell
 from costmodel.terminal.console import print_json, progress, working
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import show
 from costmodel.units import read_bytes
 

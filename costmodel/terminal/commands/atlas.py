@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from costmodel.terminal.arguments import AsJson
 from costmodel.terminal.console import print_json, progress
-from costmodel.terminal.declared import for_typer
+from costmodel.terminal.declared import AsJson, for_typer
 from costmodel.terminal.tables import Line, show
 
 atlas = typer.Typer(help="Build and check the formulas that ship with the package.", no_args_is_help=True)

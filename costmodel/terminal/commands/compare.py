@@ -13,8 +13,9 @@ from costmodel.questions.compare import Comparison, Side
 from costmodel.questions.compare import compare as compared
 from costmodel.sources.source import Source
 from costmodel.terminal import declared
-from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
+from costmodel.terminal.arguments import CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size, work
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from costmodel.cell.request import numbers_only
 from costmodel.cell.training import require_float32
 from costmodel.questions.estimate import answer
-from costmodel.questions.on_host import OnHost
 from costmodel.sources.source import Source
 from costmodel.terminal import declared
-from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
+from costmodel.terminal.arguments import CellArguments, takes_cell
 from costmodel.terminal.commands import calibrator
 from costmodel.terminal.console import print_json, progress, working
+from costmodel.terminal.declared import AsJson
 
 if TYPE_CHECKING:
     from costmodel.cell.request import Request
@@ -48,6 +48,8 @@ def estimate(
     held = _resident(setup, traced_at) if traced_at and process else None
     time = _time(setup, traced_at, recalibrate) if traced_at and (calibrate or recalibrate) else None
     if as_json:
+        from costmodel.questions.on_host import OnHost
+
         print_json(OnHost(found, held, time))
         return
     from costmodel.terminal.render import estimate_blocks, resident_blocks, seconds_blocks

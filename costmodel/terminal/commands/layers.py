@@ -8,8 +8,9 @@ from costmodel.cell.words import title
 from costmodel.contract import CONVENTIONS, PHASE_LABELS, PHASES, STEP_PHASES
 from costmodel.options import positive
 from costmodel.terminal import declared
-from costmodel.terminal.arguments import AsJson, CellArguments, takes_cell
+from costmodel.terminal.arguments import CellArguments, takes_cell
 from costmodel.terminal.console import print_json, working
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size, work
 

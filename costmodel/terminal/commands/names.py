@@ -7,10 +7,9 @@ import sys
 import costmodel
 from costmodel.errors import InputError
 from costmodel.methods import METHODS
-from costmodel.methods.packages import all_brought
 from costmodel.questions.names import Names
-from costmodel.terminal.arguments import AsJson
 from costmodel.terminal.console import one_line, print_json
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Row, Table, show
 
 
@@ -21,6 +20,8 @@ def models(as_json: AsJson = False) -> None:
 
 def methods(as_json: AsJson = False) -> None:
     """List the fine-tuning methods; what other packages bring and cannot be used is said on standard error."""
+    from costmodel.methods.packages import all_brought
+
     for found in all_brought(METHODS):
         if isinstance(found, InputError):
             print(f"costmodel: {one_line(str(found))}", file=sys.stderr)

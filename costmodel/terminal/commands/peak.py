@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from costmodel.cell.words import title
 from costmodel.contract import Point
 from costmodel.terminal import declared
-from costmodel.terminal.arguments import AsJson, CellArguments, PlotFile, takes_cell
+from costmodel.terminal.arguments import CellArguments, PlotFile, takes_cell
 from costmodel.terminal.console import print_json, working
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size
 

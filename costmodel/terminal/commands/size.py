@@ -14,8 +14,9 @@ from costmodel.questions.size import Budget, Fit, Largest
 from costmodel.questions.tradeoff import Configuration, frontier
 from costmodel.sources.source import Source
 from costmodel.terminal import declared
-from costmodel.terminal.arguments import AsJson, CellsArguments, Convention, PlotFile, takes_cells
+from costmodel.terminal.arguments import CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import read_bytes, read_flops, work
 from costmodel.units import size as bytes_text

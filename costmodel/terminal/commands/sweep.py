@@ -13,8 +13,9 @@ from costmodel.contract import AXES
 from costmodel.errors import InputError, unknown
 from costmodel.sources.source import Source
 from costmodel.terminal import declared
-from costmodel.terminal.arguments import AsJson, CellsArguments, PlotFile, takes_cells
+from costmodel.terminal.arguments import CellsArguments, PlotFile, takes_cells
 from costmodel.terminal.console import one_line, print_json, progress
+from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Row, Table, show
 from costmodel.units import size, work
 
