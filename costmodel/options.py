@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from costmodel.contract import CONVENTIONS
 from costmodel.errors import InputError, shown, unknown, unknown_of_few
@@ -194,8 +194,7 @@ class Ranks(Kind):
         return [word for pattern, rank in value for word in (flag, f"{pattern}={rank}")]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option, wherever it is given.
 
     Attributes:
@@ -252,7 +251,7 @@ def option(default: Any, kind: Kind, about: str, *, key: str = "", default_shown
 def _options_of(choices: Any) -> Mapping[str, Option]:
     """Return the options of a class of `Choices` by field, in their order."""
     return {
-        place.name: replace(place.metadata["option"], key=place.metadata["option"].key or place.name)
+        place.name: place.metadata["option"]._replace(key=place.metadata["option"].key or place.name)
         for place in fields(choices)
     }
 

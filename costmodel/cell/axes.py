@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, NamedTuple, TypedDict, TypeVar
 
 from costmodel.contract import DEFAULTS
 from costmodel.errors import InputError, shown, unknown_of_few
@@ -19,12 +17,11 @@ Value = int | str
 RESERVED = frozenset({"floor", "ceiling", "Min", "Max", "T"})
 """Names that have a meaning in formulas, beside those of `SIZE_NAME`."""
 
-SIZE_NAME = re.compile(r"\w*\d")
+SIZE_NAME = r"\w*\d"
 """Sizes that follow from others are named so: ``h1``, ``t3``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """A size that can be asked for.
 
     Attributes:

@@ -20,8 +20,7 @@ _ENTRY = r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dims>[0-9A-Zx]+)(?::(?P<dtype>\w+))?"
 _EXAMPLES = "3x96x96, 3xHxW, 3x16xHxW, S:int64 or input_ids=S:int64,attention_mask=S:int64"
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """One input tensor.
 
     Attributes:

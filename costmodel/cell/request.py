@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from costmodel.cell.axes import AXIS, RESERVED, RESOLUTION, SIZE_NAME, SIZES, Value, read, spelled
 from costmodel.cell.inputs import ANY_SIDES
@@ -13,8 +14,7 @@ from costmodel.errors import InputError
 from costmodel.methods import check_rank_allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A point, some of whose axes may be names.
 
     Attributes:
@@ -117,7 +117,7 @@ def _check_names(values: Mapping[str, Value], square: bool) -> None:
         if not isinstance(name, str):
             continue
         flag = AXIS[axis].flag
-        if name in RESERVED or SIZE_NAME.fullmatch(name) or (name in axes and name != axis and not square):
+        if name in RESERVED or re.fullmatch(SIZE_NAME, name) or (name in axes and name != axis and not square):
             raise InputError(f"{flag} {name}: this name has a meaning in formulas; choose another, such as {axis}")
         other = taken.get(name.lower())  # sizes are named by the lower case of their axis
         if other and not (square and axis == "W"):

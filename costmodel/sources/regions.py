@@ -7,7 +7,6 @@ sides that have no closed form are held. Where a model's sides have one is found
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import product
 
 from costmodel.cell.axes import Value
@@ -83,14 +82,14 @@ def each(asked: Request) -> Iterator[Request]:
             for axis, value in values.items()
         ]
         for chosen in product(*choices):
-            yield replace(asked, values=dict(zip(values, chosen, strict=True)))
+            yield asked._replace(values=dict(zip(values, chosen, strict=True)))
 
 
 def along(asked: Request) -> Iterator[Request]:
     """Yield a point, and the same with its batch free, its sides at once, and both."""
     free = {"N": "N"}, dict.fromkeys(sides(asked), "S")
     for names in ({}, *free, free[0] | free[1]):
-        yield replace(asked, values={**asked.values, **names})
+        yield asked._replace(values={**asked.values, **names})
 
 
 def of_model(setup: Setup) -> Iterator[Request]:
