@@ -20,7 +20,7 @@ from costmodel.questions.names import (
 
 if TYPE_CHECKING:
     from costmodel import rules as rules
-    from costmodel.api import compare, estimate, layers, peak, size, sweep, trace
+    from costmodel.api import compare, estimate, formula, layers, peak, size, sweep, trace
     from costmodel.cell.training import Training
     from costmodel.errors import CostModelError, InputError, LiftError, TraceError
     from costmodel.methods import Method, Options
@@ -41,6 +41,7 @@ __all__ = [
     "__version__",
     "compare",
     "estimate",
+    "formula",
     "layers",
     "methods",
     "models",
@@ -53,7 +54,7 @@ __all__ = [
 
 
 _PLACES = {
-    **dict.fromkeys(("compare", "estimate", "layers", "peak", "size", "sweep", "trace"), "costmodel.api"),
+    **dict.fromkeys(("compare", "estimate", "formula", "layers", "peak", "size", "sweep", "trace"), "costmodel.api"),
     **dict.fromkeys(("CostModelError", "InputError", "LiftError", "TraceError"), "costmodel.errors"),
     **dict.fromkeys(("Method", "Options"), "costmodel.methods"),
     "Estimate": "costmodel.questions.estimate",

@@ -6,9 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from costmodel.cell import ranges
-from costmodel.cell.axes import AXIS, Sizes
+from costmodel.cell.axes import AXIS, Sizes, read
 from costmodel.cell.inputs import InputSpec
-from costmodel.cell.keywords import SETTINGS, Cell, alias_of, check_call, check_keywords, check_switch, count, split
+from costmodel.cell.keywords import (
+    SETTINGS,
+    Cell,
+    alias_of,
+    check_call,
+    check_keywords,
+    check_switch,
+    count,
+    split,
+    words_of,
+)
 from costmodel.cell.request import numbers_only, request
 from costmodel.cell.setup import Setup, setup_of
 from costmodel.cell.training import Training
@@ -23,6 +33,7 @@ from costmodel.units import read_bytes, read_flops
 if TYPE_CHECKING:
     from torch import nn
 
+    from costmodel.output.export import Formulas
     from costmodel.questions.compare import Comparison
     from costmodel.questions.explained import Explanation
     from costmodel.questions.fits import Fits
@@ -297,6 +308,47 @@ def layers(
     deepest = None if depth is None else positive("depth", depth)
     asked, alias = request(setup, sizes), alias_of(model, setup)
     return by_module(setup, asked, alias, convention=convention, depth=deepest, sort=sort, tree=tree)
+
+
+def formula(
+    models: Model | Sequence[Model],
+    methods: Any = PAPER,
+    *,
+    quantity: str = "all",
+    point: Mapping[str, int | str] | None = None,
+    **cell: Unpack[Cell[int | str]],
+) -> Formulas:
+    """Return the closed forms of models with methods, for every region: batch 1 and rank 1 among them.
+
+    Args:
+        models: one model, or several.
+        methods: as `compare`.
+        quantity: which numbers: ``all``, ``memory``, ``flops`` or ``peak``.
+        point: as `compare`.
+        **cell: as `compare`; a size that is left out stays symbolic, as far as the model leaves a choice.
+
+    Returns:
+        A sequence with a `costmodel.output.export.ClosedForms` for each cell; ``text("c")`` is the text of a file, in
+        one of `costmodel.output.export.FORMATS`.
+
+    Raises: as `costmodel.estimate`.
+    """
+    from costmodel.output.export import QUANTITY, SELECTIONS, Formulas
+    from costmodel.questions.forms import closed_forms, command_line
+
+    QUANTITY.check(f"quantity {shown(quantity)}", quantity)
+    settings, sizes = split(point, cell, ("quantity", "point"))
+    asked, several = _several("models", models), _several("methods", methods)
+    setups = _setups(asked, several, sizes, settings)
+    sizes = {option: read(option, value) for option, value in sizes.items()}
+    named = () if methods is PAPER else several
+    by_name = all(isinstance(name, str) for name in (*asked, *named))
+    command = command_line(asked, named, sizes, words_of(settings), quantity, "json") if by_name else ""
+    found = (
+        closed_forms(setup, sizes, alias_of(asked[place // len(several)], setup), command)
+        for place, setup in enumerate(setups)
+    )
+    return Formulas(tuple(found), SELECTIONS[quantity])
 
 
 def _setups(

@@ -49,6 +49,17 @@ def split(
     return settings, spelled({} if point is None else point, sizes)
 
 
+def words_of(settings: Mapping[str, Any]) -> list[str]:
+    """Return settings of cells as on the command line.
+
+    Raises:
+        InputError: for one that is not accepted.
+    """
+    told = ModelOptions(**{name: value for name, value in settings.items() if name in options_of(ModelOptions)})
+    others = (settings.get(name) for name in ("options", "training"))
+    return [word for given in (told, *others) if given is not None for word in given.words]
+
+
 def check_keywords(sizes: Mapping[str, object], others: Sequence[str]) -> None:
     """Refuse keywords that a function does not have.
 

@@ -12,7 +12,7 @@ from costmodel.algebra.formula import INPUT, PEAK, CostFormula, flops_key, kind_
 from costmodel.cell.axes import SIZES, Sizes, read, spelled
 from costmodel.cell.request import Request, request_at
 from costmodel.cell.setup import Setup
-from costmodel.cell.words import described
+from costmodel.cell.words import described, title
 from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES
 from costmodel.errors import shown
 from costmodel.options import CONVENTION, Whole
@@ -103,6 +103,12 @@ class Estimate(Result):
     def setup(self) -> Setup:
         """Model, method and training that this is an estimate of."""
         return self._source.setup
+
+    @property
+    def title(self) -> str:
+        """Which cell it is of, in one line."""
+        sizes = {axis: value for axis, value in self.point.items() if value is not None}
+        return title(self.setup, sizes, self.alias, self.symbolic.values())
 
     def amortised(self, convention: str = "arithmetic", T: int | None = None) -> Fraction | None:
         """Return FLOPs of an optimizer step with step 0's extra work spread over ``T`` steps.

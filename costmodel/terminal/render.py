@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.cell.words import title
 from costmodel.contract import CONVENTIONS, GROUPS, PHASE_LABELS, STEP_PHASES
 from costmodel.questions.estimate import Estimate
 from costmodel.terminal.tables import Block, Line, Row, Table
@@ -16,12 +15,6 @@ if TYPE_CHECKING:
     from costmodel.machine.seconds.answer import Seconds
 
 
-def heading(estimate: Estimate) -> str:
-    """Say which cell an estimate is of."""
-    sizes = {axis: value for axis, value in estimate.point.items() if value is not None}
-    return title(estimate.setup, sizes, estimate.alias, estimate.symbolic.values())
-
-
 def estimate_blocks(estimate: Estimate, formulas: bool) -> list[Block]:
     """Lay out an estimate.
 
@@ -29,7 +22,7 @@ def estimate_blocks(estimate: Estimate, formulas: bool) -> list[Block]:
         estimate: what to print.
         formulas: print the closed forms too; a symbolic estimate always prints them.
     """
-    blocks: list[Block] = [Line(heading(estimate), "bold"), Line(), _flops(estimate)]
+    blocks: list[Block] = [Line(estimate.title, "bold"), Line(), _flops(estimate)]
     blocks += [*map(Line, _remarks(estimate)), Line(), _memory(estimate)]
     if formulas or estimate.symbolic:
         blocks += [Line(), *formula_blocks(estimate)]

@@ -17,7 +17,7 @@ from costmodel.cell.keywords import Cell
 
 ASKED: dict[str, Callable[..., Any]] = {
     name: getattr(costmodel, name)
-    for name in ("estimate", "trace", "compare", "sweep", "size", "peak", "layers", "validate")
+    for name in ("estimate", "trace", "compare", "sweep", "size", "formula", "peak", "layers", "validate")
 }
 NEEDED: dict[str, dict[str, Any]] = {"size": {"memory": 2**30}}
 THINGS = (object(), 3.5, -1, 0, True, b"4", "a b", "4x", "", [], (), {}, [None], [[1]], lambda: 3, int, math.nan, 1j)
@@ -37,6 +37,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "options": (*THINGS, costmodel.Training(), {"alpha": 3}),
     "training": (*THINGS, costmodel.Options(), {"loss": "sum"}),
     "cache": (*(thing for thing in THINGS if thing is not True), None, "no"),
+    "quantity": (*THINGS, None, "peaks"),
     "depth": (*THINGS, "deep"),
     "top": (*(thing for thing in THINGS if thing != 0 or thing is False), None, "2", -1),
     "where": (*(thing for thing in THINGS if thing is not True), None),

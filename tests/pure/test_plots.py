@@ -221,6 +221,7 @@ def test_curves_name_axes_units_and_lines() -> None:
         ("memory.peak", "peak memory"),
         ("memory.act", "memory, own peak of act"),
         ("flops.paper.optimizer_first", "optimizer, step 0, paper convention"),
+        ("flops.paper.optimizer", "optimizer, later, paper convention"),
         ("kind.svd.backward", "backward, svd part of arithmetic"),
     ],
 )

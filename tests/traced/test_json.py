@@ -42,6 +42,16 @@ SAME: dict[str, Callable[[], Result]] = {
     "size resnet18 alexnet --method fft,lora --memory 300MiB": lambda: costmodel.size(
         ["resnet18", "alexnet"], ["fft", "lora"], memory=300 * 2**20
     ),
+    "formula resnet18 --method lora": lambda: costmodel.formula("resnet18", "lora"),
+    "formula alexnet -m fft -m bn_head --batch B --resolution 64 --loss cross_entropy --quantity peak": lambda: (
+        costmodel.formula(
+            "alexnet",
+            ["fft", "bn_head"],
+            quantity="peak",
+            point={"N": "B", "resolution": 64},
+            training=costmodel.Training(loss="cross_entropy"),
+        )
+    ),
     "peak alexnet --method bn_head": lambda: costmodel.peak("alexnet", "bn_head"),
     "peak mobilenet_v3 --method bn_head --top 1 --no-where --batch 2": lambda: costmodel.peak(
         "mobilenet_v3", "bn_head", top=1, where=False, N=2
@@ -59,7 +69,6 @@ SAME: dict[str, Callable[[], Result]] = {
 
 LINES = {
     **dict.fromkeys(SAME, 0),
-    "formula resnet18 --method lora": 0,
     "layers alexnet --method bn_head": 0,
     "estimate alexnet --method bn_head --process": 0,
     "merge paper {folder} --output {folder}": 1,  # all but one are missing
@@ -85,7 +94,7 @@ def test_every_command_that_has_json_is_among_them() -> None:
 
 RESULTS = (
     *(f"costmodel.questions.{name}" for name in ("compare", "explained", "fits", "frames", "layers", "on_host")),
-    "costmodel.output.export.data",
+    "costmodel.output.export",
     "validate.api",
     "validate.suites.drift",
 )

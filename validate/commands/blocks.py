@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import singledispatch
 
 from costmodel.cell.words import title
-from costmodel.terminal.render import heading
 from costmodel.terminal.tables import Block, Line, Row, Table
 from validate.cellkey import label
 from validate.compare import Comparison, Measured
@@ -33,7 +32,7 @@ def comparison_blocks(comparison: Comparison) -> list[Block]:
     wrong = [row for row in comparison.rows if row.difference]
     verdict = f"{len(wrong)} of {len(rows)} numbers differ" if wrong else f"equal: all {len(rows)} numbers"
     return [
-        Line(heading(comparison.estimate), "bold"),
+        Line(comparison.estimate.title, "bold"),
         Line(),
         Table(("quantity", "instrument", "predicted", "measured", "difference"), tuple(rows), left=2),
         *map(Line, comparison.notes),

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from costmodel.output.export.forms import EVERYTHING, QUANTITY, SELECTIONS, ClosedForms
+from costmodel.output.export.formulas import FORMAT, FORMATS, Formulas, Writer
 
-from costmodel.output.export import c, data, latex, python, text
-from costmodel.output.export.forms import EVERYTHING, SELECTIONS, ClosedForms
-
-__all__ = ["EVERYTHING", "FORMATS", "SELECTIONS", "ClosedForms"]
-
-Writer = Callable[[Sequence[ClosedForms], Sequence[str]], str]
-"""From cells, and the quantities wanted of each, to the text of a file."""
-
-FORMATS: Mapping[str, Writer] = {
-    "text": text.write,
-    "latex": latex.write,
-    "python": python.write,
-    "c": c.write,
-    "json": data.write,
-}
+__all__ = ["EVERYTHING", "FORMAT", "FORMATS", "QUANTITY", "SELECTIONS", "ClosedForms", "Formulas", "Writer"]

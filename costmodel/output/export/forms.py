@@ -20,6 +20,7 @@ from costmodel.algebra.formula import (
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Size
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.options import Name
 
 _GROUP_KEYS = tuple(map(memory_key, GROUPS))
 
@@ -38,6 +39,9 @@ SELECTIONS: Mapping[str, tuple[str, ...]] = {
     "flops": tuple(key for key in EVERYTHING if not key.startswith("memory.")),
     "peak": (PEAK,),
 }
+
+QUANTITY = Name("quantity", SELECTIONS)
+"""Which numbers are wanted."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""Closed forms as JSON: coefficients and exponents for programs, the same as text for people."""
+"""The closed forms of cells as one result: in each format, as data, coefficients and exponents, and as a frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.algebra.formula import CostFormula
+from costmodel.errors import shown
+from costmodel.options import Name
+from costmodel.output.export import c, latex, python, text
 from costmodel.output.export.forms import EVERYTHING, ClosedForms, conditions, sizes_in
 from costmodel.output.export.text import expression
 from costmodel.results import INTEGER, TEXT, Several, frame
@@ -42,6 +45,14 @@ class Formulas(Several[ClosedForms]):
             ],
         }
 
+    def text(self, form: str = "text") -> str:
+        """Return them as the text of a file, in one of `FORMATS`.
+
+        Raises:
+            InputError: for a format that is none.
+        """
+        return FORMATS[FORMAT.check(f"format {shown(form)}", form)](self, self.keys)
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each quantity in each region of each cell: where it holds, and its formula as text."""
         rows = (
@@ -60,9 +71,24 @@ class Formulas(Several[ClosedForms]):
         return frame(rows, {**words, "region": INTEGER})
 
 
-def write(cells: Sequence[ClosedForms], keys: Sequence[str] = EVERYTHING) -> str:
+def _json(cells: Sequence[ClosedForms], keys: Sequence[str]) -> str:
     """Write cells as one JSON object."""
     return Formulas(tuple(cells), tuple(keys)).to_json() + "\n"
+
+
+Writer = Callable[[Sequence[ClosedForms], Sequence[str]], str]
+"""From cells, and the quantities wanted of each, to the text of a file."""
+
+FORMATS: Mapping[str, Writer] = {
+    "text": text.write,
+    "latex": latex.write,
+    "python": python.write,
+    "c": c.write,
+    "json": _json,
+}
+
+FORMAT = Name("format", FORMATS)
+"""One of them."""
 
 
 def _region(formula: CostFormula, keys: Sequence[str]) -> dict[str, Any]:
