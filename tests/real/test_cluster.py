@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+import validate.depths
 from costmodel.terminal.cli import main
 from tests.processes import alive, ancestors, needs_proc, until
+from tests.real.test_from_outside import Parameters
 from tests.schemas import read
 from validate.cell import CellSpec
-from validate.workers.helper import answer_for, task_for
+from validate.depths import DEPTHS
+from validate.workers.helper import Helper, answer_for, task_for
 from validate.workers.limits import Limits
 
 pytest.importorskip("distributed")
@@ -145,3 +148,29 @@ def test_without_dask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
 def test_a_worker_with_other_versions_says_so() -> None:
     task = task_for(CellSpec("squeezenet1_1", "fft", {"N": 1, "H": 64, "W": 64}), Limits(), {"torch": "1.0"})
     assert answer_for(task)["failed"].startswith("the worker has other versions: torch 2")
+
+
+@pytest.fixture
+def helper() -> Iterator[Helper]:
+    made = Helper()
+    yield made
+    made.end()
+
+
+def test_a_worker_measures_at_a_depth_that_only_the_client_has_registered(helper: Helper) -> None:
+    depth = Parameters("parameters", "numbers that are trained", exact=True, headline="parameters.trained", unit="")
+    validate.depths.register(depth)
+    try:
+        task = task_for(
+            CellSpec("squeezenet1_1", "bn_head", {"N": 1, "H": 64, "W": 64}, depth=depth.name), Limits(), {}
+        )
+    finally:
+        del DEPTHS[depth.name]
+    answer = helper.ask(task)
+    assert answer is not None
+    assert answer["measured"] == {"parameters.trained": 512 * 10 + 10}
+    elsewhere = helper.ask(task.replace(Parameters.__module__, "not_installed_here"))
+    assert elsewhere == {
+        "failed": "the worker does not know depth 'parameters': No module named 'not_installed_here'; install the "
+        "package that has not_installed_here.Parameters there"
+    }

@@ -25,10 +25,11 @@ def depth_named(name: str) -> Depth:
 
 
 def register(depth: Depth) -> None:
-    """Add a depth of the caller's own, in this process and in those that it starts to measure.
+    """Add a depth of the caller's own, in this process and in those that measure for it, here or on a cluster.
 
     Args:
-        depth: an instance of a class of an importable module: a process that measures imports it.
+        depth: an instance of a class of an importable module: a process that measures imports it. The workers of a
+            cluster need the package that has it.
 
     Raises:
         InputError: for a name that is taken.

@@ -10,14 +10,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from importlib import import_module
+from operator import attrgetter
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
+from costmodel.errors import InputError
 from costmodel.sources.versions import installed
 from validate.cell import CellSpec
+from validate.depths import DEPTHS, Depth
 from validate.workers.isolated import Answer
 from validate.workers.limits import Limits
 from validate.workers.pool import pool
@@ -34,7 +39,30 @@ def task_for(spec: CellSpec, limits: Limits, versions: dict[str, str]) -> str:
         limits: what its process may use.
         versions: what has to be installed where it is measured for the answer to count.
     """
-    return json.dumps({"spec": asdict(spec), "limits": asdict(limits), "versions": versions})
+    told = {"spec": asdict(spec), "depth": _told(DEPTHS[spec.depth]), "limits": asdict(limits), "versions": versions}
+    return json.dumps(told)
+
+
+def _told(depth: Depth) -> dict[str, Any]:
+    """Say what a depth is, so that a process that has not registered it can make it: its class by name, its fields."""
+    return {"module": type(depth).__module__, "kind": type(depth).__qualname__, "facts": asdict(depth)}
+
+
+def _made(told: Mapping[str, Any]) -> Depth:
+    """Make a depth of what `_told` said.
+
+    Raises:
+        InputError: where its class cannot be imported here.
+    """
+    try:
+        kind = attrgetter(told["kind"])(import_module(told["module"]))
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the worker does not know depth '{told['facts']['name']}': {error}; install the package that has "
+            f"{told['module']}.{told['kind']} there"
+        ) from error
+    made: Depth = kind(**told["facts"])
+    return made
 
 
 class Helper:
@@ -71,7 +99,14 @@ def answer_for(task: str) -> Answer:
     other = [f"{name} {here[name]} instead of {version}" for name, version in wanted.items() if here[name] != version]
     if other:
         return {"failed": f"the worker has other versions: {', '.join(other)}"}
-    ((_, answer),) = pool(1, Limits(**told["limits"]))([CellSpec(**told["spec"])])
+    spec = CellSpec(**told["spec"])
+    try:
+        DEPTHS[spec.depth] = _made(
+            told["depth"]
+        )  # this process has only the ones that ship, and those of earlier tasks
+    except InputError as error:
+        return {"failed": str(error)}
+    ((_, answer),) = pool(1, Limits(**told["limits"]))([spec])
     return answer
 
 
