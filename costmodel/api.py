@@ -97,12 +97,7 @@ def trace(
     method: Any = "fft",
     *,
     point: Mapping[str, int] | None = None,
-    classes: int = DEFAULT_CLASSES,
-    inputs: str | InputSpec | None = None,
-    aux: bool = False,
-    options: Options | None = None,
-    training: Training | None = None,
-    **sizes: Unpack[Sizes[int]],
+    **cell: Unpack[Cell[int]],
 ) -> Trace:
     """Trace both steps of the protocol at one point, without data and without running anything.
 
@@ -115,10 +110,9 @@ def trace(
         InputError: for bad input.
         TraceError: for a step that cannot be traced.
     """
-    check_keywords(sizes, (*SETTINGS, "point"))
-    setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
-    asked = request(setup, {} if point is None else point, sizes)
-    at = numbers_only(asked, "a trace is made at one point")
+    settings, sizes = split(point, cell, ("point",))
+    setup = setup_of(model, method, **settings)
+    at = numbers_only(request(setup, sizes), "a trace is made at one point")
     from costmodel.tracing.step import record_step
     from costmodel.tracing.trace import Trace
 

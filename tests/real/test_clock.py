@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,7 @@ def test_a_study(tmp_path: Path) -> None:
         layer = kernels.Layer("m", (1, 32, 8, 8), (32, 32 // groups, 3, 3), (1, 1), (1, 1), (1, 1), groups)
         assert layer.kind == kind
         rows += [kernels.measure(layer, product, 0.0) for product in kernels.PRODUCTS]
-    made = [kernels.ProductRow(**{**row.to_dict(), "seconds": 1e-3}) for row in rows]
+    made = [replace(row, seconds=1e-3) for row in rows]
     svd = kernels.SvdRow("m", 8, 64, 1e-3, 1e-5, 30_000, 8192)
     study = kernels.KernelStudy(1e9, tuple(made), (svd,))
     assert kernels.KernelStudy.from_dict(json.loads(json.dumps(study.to_dict()))) == study

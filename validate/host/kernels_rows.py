@@ -44,10 +44,6 @@ class ProductRow:
         rate: float = getattr(self, convention) / self.seconds
         return rate
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain data."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class SvdRow:
@@ -67,10 +63,6 @@ class SvdRow:
     product_seconds: float
     svd_flops: int
     product_flops: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +88,6 @@ class Verdict:
     off: float
     fastest: float
     impossible: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +126,9 @@ class KernelStudy:
         """Return everything as plain data."""
         return {
             "peak": self.peak,
-            "products": [row.to_dict() for row in self.products],
-            "svds": [row.to_dict() for row in self.svds],
-            "verdicts": [row.to_dict() for row in self.verdicts],
+            "products": [asdict(row) for row in self.products],
+            "svds": [asdict(row) for row in self.svds],
+            "verdicts": [asdict(row) for row in self.verdicts],
         }
 
     @staticmethod
@@ -157,7 +145,7 @@ class KernelStudy:
         names = [field.name for field in fields(ProductRow)]
         lines = [",".join(names)]
         for row in self.products:
-            values = row.to_dict() | {"seconds": f"{row.seconds:.3e}"}
+            values = asdict(row) | {"seconds": f"{row.seconds:.3e}"}
             lines.append(",".join(str(values[name]) for name in names))
         return "\n".join(lines) + "\n"
 
