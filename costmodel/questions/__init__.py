@@ -1,1 +1,1 @@
-"""What is answered from formulas: one step, many side by side, ranges, what fits, the peak, each layer."""
+"""What is answered: one step, its closed forms, many side by side, ranges, what fits, the peak, each layer."""

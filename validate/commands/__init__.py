@@ -1,1 +1,1 @@
-"""The commands that run real steps; the terminal loads them by name."""
+"""The commands that run real steps or read what they measured; the terminal loads them by name."""

@@ -1,6 +1,7 @@
 """The commands, one file each: a file ``NAME.py`` with a function ``NAME``. To add one, add its row here.
 
-Those that run real steps are the validator's own: it is named here, and imported when one is run.
+Those that run real steps, or read what they measured, are the validator's own: it is named here, and imported when one
+is run.
 """
 
 from __future__ import annotations
