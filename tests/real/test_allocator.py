@@ -60,6 +60,7 @@ def test_the_issue_s_two_peaks() -> None:
     assert f"{allocator_peak(Tracer(full.setup).at(full.at), this_host()).nbytes / 2**20:.1f}" == "102.8"
 
 
+@pytest.mark.full
 def test_a_process_holds_what_it_was_said_to_consist_of() -> None:
     spec = CellSpec("mobilenet_v2", "fft", {"N": 2, "H": 160, "W": 160}, depth="process")
     measured = process.DEPTH.measure(spec)

@@ -31,7 +31,7 @@ def check(model: str, method: str, N: int, H: int, W: int, r: int) -> None:
     assert formula.evaluate(at.values()) == fresh(setup, at)
 
 
-@pytest.mark.each(7)
+@pytest.mark.each(9)
 @pytest.mark.parametrize(("model", "method"), CELLS)
 @settings(max_examples=2)
 @given(N=st.integers(1, 9), H=SIDES, W=SIDES, r=st.integers(1, 400))
