@@ -7,16 +7,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 import costmodel.start  # noqa: F401  # first: it minds Ctrl-C while the others are imported
 
 # isort: split
-from costmodel.questions.names import (
-    methods,
-    models,
-)  # now: the first has the name of a folder, which would stand for it
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from costmodel.questions.names import methods, models  # now: a folder has the name of the first
 
 if TYPE_CHECKING:
     from costmodel import rules as rules

@@ -3,8 +3,8 @@
 Importing is most of a short answer, and has nothing to clean up. Where the package is only imported nothing is changed.
 """
 
+import _signal  # type: ignore[import-not-found]  # below signal, whose own import leaves Ctrl-C a traceback for milliseconds
 import os
-import signal
 import sys
 
 
@@ -15,5 +15,5 @@ def is_program() -> bool:
     return as_module or os.path.splitext(os.path.basename(sys.argv[0]))[0] == "costmodel"
 
 
-if is_program() and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if is_program() and _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)

@@ -100,6 +100,7 @@ def test_what_has_no_process(line: str, why: str, capsys: pytest.CaptureFixture[
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     ("method", "training"),
     [("fft", {}), ("dora", {"optimizer": "sgd_momentum"}), ("lora", {"autocast": "bfloat16", "accumulate": 2})],

@@ -113,6 +113,7 @@ def test_a_host_is_calibrated_from_steps(tmp_path: Path, monkeypatch: pytest.Mon
 PROBES = [cell for cell in calibrate.CALIBRATION if not isinstance(cell.model, str)]
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize("cell", PROBES, ids=lambda cell: cell.label)
 def test_probes_can_be_traced(cell: calibrate.Cell) -> None:
     setup, point = cell.build()

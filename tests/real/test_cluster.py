@@ -94,6 +94,7 @@ def test_a_worker_killed_in_the_middle_of_a_cell_loses_none_and_doubles_none(clu
     assert not any("failed" in record for record in told)
 
 
+@pytest.mark.full
 @needs_proc
 def test_when_the_client_is_killed_its_cells_end(cluster: Any, tmp_path: Path) -> None:
     running = subprocess.Popen(
@@ -157,6 +158,7 @@ def helper() -> Iterator[Helper]:
     made.end()
 
 
+@pytest.mark.full
 def test_a_worker_measures_at_a_depth_that_only_the_client_has_registered(helper: Helper) -> None:
     depth = Parameters("parameters", "numbers that are trained", exact=True, headline="parameters.trained", unit="")
     validate.depths.register(depth)

@@ -29,7 +29,7 @@ def test_each_method_by_name(model: str, method: str) -> None:
     assert wrong_numbers(model, method, **AT, **rank) == []
 
 
-@pytest.mark.each(3)
+@pytest.mark.each(5)
 @pytest.mark.parametrize(
     ("method", "options"), OPTIONS, ids=[f"{m}-{'-'.join(o)}-{n}" for n, (m, o) in enumerate(OPTIONS)]
 )
@@ -53,7 +53,7 @@ CONFIGS = {
 }
 
 
-@pytest.mark.each(2)
+@pytest.mark.each(3)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_peft_configuration_object(name: str) -> None:
     config = CONFIGS[name]()

@@ -19,7 +19,7 @@ def label(training: dict) -> str:
     return "-".join(map(str, training.values()))
 
 
-@pytest.mark.each(5)
+@pytest.mark.each(25)
 @pytest.mark.parametrize("training", [*TRAININGS, *TOGETHER], ids=label)
 @pytest.mark.parametrize("model", TABLE_MODELS)
 def test_each_setting(model: str, training: dict) -> None:

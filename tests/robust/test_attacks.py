@@ -15,11 +15,11 @@ from costmodel.terminal.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 ATTACKS: dict[str, tuple[Callable[[int, int], Iterator[Try]], int, int]] = {
-    "lines": (lines.attack, 120, 3000),
+    "lines": (lines.attack, 80, 3000),
     "processes": (lines.processes, 4, 100),
     "caches": (caches.attack, 60, 900),
-    "outputs": (outputs.attack, 28, 168),
-    "disk": (outputs.full, 14, 280),
+    "outputs": (outputs.attack, 14, 168),
+    "disk": (outputs.full, 7, 280),
     "interrupts": (interrupts.attack, 4, 104),
 }
 """Each attack with its tries by default and in full. Interrupts take seconds each, the first of them the least."""

@@ -75,6 +75,7 @@ def test_an_input_of_more_bytes_than_there_are_is_refused(capsys: pytest.Capture
     assert_refused("layers alexnet --resolution 2147483647", "larger than any memory", capsys)
 
 
+@pytest.mark.full
 def test_a_name_that_no_encoding_has_is_written_out() -> None:
     """In a heading on standard output, which has the encoding of the caller's locale."""
     done = subprocess.run(

@@ -43,6 +43,10 @@ def test_at_another_resolution() -> None:
     square = costmodel.estimate("resnet18", resolution="S")
     assert square.at(N=8).symbolic == {"H": "S", "W": "S"}
     assert square.at(resolution=96).memory == costmodel.estimate("resnet18", resolution=96).memory
+
+
+@pytest.mark.full
+def test_a_model_of_squares_is_asked_for_one_side() -> None:
     assert costmodel.estimate("vit_b_32").at(resolution=64).point["W"] == 64
 
 

@@ -122,6 +122,7 @@ def test_json_of_a_numeric_point(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["domain"] == {"N": "N >= 1", "H": "H >= 33", "W": "W >= 33", "r": "2 <= r <= 64"}
 
 
+@pytest.mark.full
 def test_formulas_of_the_json_give_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     data = run("estimate mobilenet_v2 --method galore --rank 24 --batch 3 --height 97 --width 161", capsys)
     names = {name: sympy.Symbol(name) for name in ["N", "H", "W", "r", *data["symbols"]]}

@@ -67,6 +67,7 @@ def test_the_svd_is_a_kind_of_its_own_and_only_in_the_first_step() -> None:
     assert flops["torch"]["optimizer_first"] == flops["arithmetic"]["by_kind"]["optimizer_first"]["matmul"]
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("model", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18"])
 @pytest.mark.parametrize("method", ["fft", "bn_head", "lora", "dora", "galore"])
 def test_nothing_is_unknown(model: str, method: str) -> None:

@@ -234,7 +234,7 @@ def test_a_model_of_one_size_only() -> None:
 
 
 def replace_lattice(setup: Any, only: int) -> Any:
-    subject = replace(setup.subject, lattice=replace(setup.subject.lattice, only=only))
+    subject = replace(setup.subject, lattice=setup.subject.lattice._replace(only=only))
     return replace(setup, subject=subject)
 
 
