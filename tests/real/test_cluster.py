@@ -69,6 +69,7 @@ resolution = 64
     return ["validate", "--suite", str(folder / "mine.toml"), "--output", str(folder / "out")]
 
 
+@pytest.mark.full
 @needs_proc
 def test_a_worker_killed_in_the_middle_of_a_cell_loses_none_and_doubles_none(cluster: Any, tmp_path: Path) -> None:
     running = subprocess.Popen(
@@ -109,6 +110,7 @@ def test_when_the_client_is_killed_its_cells_end(cluster: Any, tmp_path: Path) -
     assert until(lambda: not alive(measuring), 30)
 
 
+@pytest.mark.full
 def test_a_failing_cell_is_an_answer_and_the_worker_lives(cluster: Any, tmp_path: Path) -> None:
     command = suite(tmp_path)
     (tmp_path / "pid").touch()

@@ -90,6 +90,7 @@ for method in sys.argv[1:]:
 """
 
 
+@pytest.mark.full
 def test_the_step_makes_no_reference_cycles() -> None:
     """With the collector off, all that a step made and dropped is freed: collecting finds no tensor more."""
     command = [sys.executable, "-W", "ignore", "-c", CYCLES, "fft", "dora", "galore"]

@@ -127,6 +127,7 @@ def test_options_of_a_suite_need_one(capsys: pytest.CaptureFixture[str]) -> None
     assert "--memory-limit, --retries: only with --suite" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_a_prediction_that_changed_is_written_beside_its_measurement(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

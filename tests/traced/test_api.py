@@ -39,6 +39,7 @@ def test_at_another_point(estimate: costmodel.Estimate) -> None:
     assert estimate.at().memory == estimate.memory
 
 
+@pytest.mark.full
 def test_at_another_resolution() -> None:
     square = costmodel.estimate("resnet18", resolution="S")
     assert square.at(N=8).symbolic == {"H": "S", "W": "S"}
