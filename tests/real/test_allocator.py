@@ -151,6 +151,7 @@ def test_a_measurement_leaves_the_process_as_it_was(collecting: bool) -> None:
         torch.set_num_threads(threads)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says that there is no device")
 def test_without_a_device_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("validate resnet18 --depth cuda".split()) == 2

@@ -96,6 +96,7 @@ def test_a_method_object_on_the_real_step() -> None:
     assert setup_of("resnet18", method).identity is None
 
 
+@pytest.mark.full
 def test_a_package_brings_a_method_by_name(third: Path) -> None:
     """In processes that know of it by what is installed alone."""
     told = {**os.environ, "PYTHONPATH": os.pathsep.join([str(third), *filter(None, sys.path)])}
@@ -207,6 +208,7 @@ class Parameters(Depth):
         return {"parameters.trained": formula.evaluate(values)["memory.grad"] // 4}
 
 
+@pytest.mark.full
 def test_a_depth_by_one_row(capsys: pytest.CaptureFixture[str]) -> None:
     """Measured in a process of its own, which has never heard of it."""
     depth = Parameters("parameters", "numbers that are trained", exact=True, headline="parameters.trained", unit="")

@@ -21,7 +21,7 @@ AT = {"batch": 2, "height": 64, "width": 97}
 MORE = [method for method in METHODS if method not in PAPER]
 
 
-@pytest.mark.each(5)
+@pytest.mark.each(8)
 @pytest.mark.parametrize("method", MORE)
 @pytest.mark.parametrize("model", TABLE_MODELS)
 def test_each_method_by_name(model: str, method: str) -> None:
@@ -29,7 +29,7 @@ def test_each_method_by_name(model: str, method: str) -> None:
     assert wrong_numbers(model, method, **AT, **rank) == []
 
 
-@pytest.mark.each(5)
+@pytest.mark.each(9)
 @pytest.mark.parametrize(
     ("method", "options"), OPTIONS, ids=[f"{m}-{'-'.join(o)}-{n}" for n, (m, o) in enumerate(OPTIONS)]
 )
@@ -43,8 +43,8 @@ def test_galores_full_projection_on_a_model_with_depthwise_convolutions() -> Non
 
 
 CONFIGS = {
-    "loha": lambda: peft.LoHaConfig(r=3, alpha=3),
     "rslora on some layers": lambda: peft.LoraConfig(r=3, use_rslora=True, target_modules=["conv1", "fc"], bias="all"),
+    "loha": lambda: peft.LoHaConfig(r=3, alpha=3),
     "with dropout": lambda: peft.LoraConfig(r=4, lora_dropout=0.1),
     "oft by blocks": lambda: peft.OFTConfig(r=0, oft_block_size=4, target_modules=["fc"]),
     "hra": lambda: peft.HRAConfig(r=2, target_modules=["fc"]),
@@ -53,7 +53,7 @@ CONFIGS = {
 }
 
 
-@pytest.mark.each(3)
+@pytest.mark.each(4)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_peft_configuration_object(name: str) -> None:
     config = CONFIGS[name]()
@@ -71,6 +71,7 @@ def test_a_configuration_object_has_its_own_rank() -> None:
     )
 
 
+@pytest.mark.full
 def test_a_grouped_convolution_as_a_target() -> None:
     grouped = {"targets": r"features\.1\.conv\.0\.0"}
     assert wrong_numbers("mobilenet_v2", "lora", options=grouped, rank=64, **AT) == []

@@ -74,6 +74,7 @@ def test_what_crashes_is_tried_again_at_the_end(tmp_path: Path, capsys: pytest.C
     assert ["failed" in record for record in records(tmp_path)] == [True, False, False]
 
 
+@pytest.mark.full
 @needs_proc
 def test_what_takes_too_long_is_ended_with_all_that_it_started(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -85,6 +86,7 @@ def test_what_takes_too_long_is_ended_with_all_that_it_started(
     assert until(lambda: not any(map(alive, pids)), 10)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is enforced on Linux")
 def test_what_needs_too_much_memory_fails_and_the_others_do_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -145,7 +147,7 @@ def test_a_prediction_that_changed_is_written_beside_its_measurement(
 
 
 @needs_proc
-@pytest.mark.parametrize("processes", [3, 5])
+@pytest.mark.parametrize("processes", [3, pytest.param(5, marks=pytest.mark.full)])
 def test_ctrl_c_reaches_all_and_one_line_is_said(tmp_path: Path, processes: int) -> None:
     """While the server that forks loads torch (beside it: the runner and a tracker), and with two cells."""
     cells = 'models = "resnet18"\nmethods = ["fft", "bn_head"]\nbatch = 16'

@@ -194,7 +194,7 @@ class Recurrent(nn.Module):
         return self.head(self.layer(self.embed(tokens))[0])
 
 
-@pytest.mark.each(2)
+@pytest.mark.full
 @pytest.mark.parametrize("model", ["r3d_18", "lraspp_mobilenet_v3_large"])
 def test_other_tasks(model: str) -> None:
     assert wrong_numbers(model, "lora", batch=2, rank=3, height=64, width=81) == []

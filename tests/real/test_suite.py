@@ -40,6 +40,7 @@ def records(folder: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+@pytest.mark.full
 def test_interrupted_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     running = subprocess.Popen(
         [sys.executable, "-m", "costmodel", *SUITE, str(tmp_path)],

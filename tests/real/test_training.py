@@ -19,13 +19,14 @@ def label(training: dict) -> str:
     return "-".join(map(str, training.values()))
 
 
-@pytest.mark.each(25)
+@pytest.mark.each(36)
 @pytest.mark.parametrize("training", [*TRAININGS, *TOGETHER], ids=label)
 @pytest.mark.parametrize("model", TABLE_MODELS)
 def test_each_setting(model: str, training: dict) -> None:
     assert wrong_numbers(model, METHOD_OF[model], training=training, batch=2, height=70, width=97) == []
 
 
+@pytest.mark.full
 def test_checkpointing_keeps_fewer_activations_and_computes_them_again() -> None:
     plain = costmodel.estimate("resnet18", batch=4)
     saving = costmodel.estimate("resnet18", batch=4, training=costmodel.Training(checkpoint=True))

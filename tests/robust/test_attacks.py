@@ -20,7 +20,7 @@ ATTACKS: dict[str, tuple[Callable[[int, int], Iterator[Try]], int, int]] = {
     "caches": (caches.attack, 60, 900),
     "outputs": (outputs.attack, 14, 168),
     "disk": (outputs.full, 7, 280),
-    "interrupts": (interrupts.attack, 4, 104),
+    "interrupts": (interrupts.attack, 2, 104),
 }
 """Each attack with its tries by default and in full. Interrupts take seconds each, the first of them the least."""
 

@@ -51,6 +51,7 @@ def test_a_model_of_squares_is_asked_for_one_side() -> None:
     assert costmodel.estimate("vit_b_32").at(resolution=64).point["W"] == 64
 
 
+@pytest.mark.full
 def test_micro_batches_do_not_multiply_the_grouped_convolutions() -> None:
     thrice = costmodel.estimate("mobilenet_v3_small", training=costmodel.Training(accumulate=3))
     assert thrice.grouped_convolutions == costmodel.estimate("mobilenet_v3_small").grouped_convolutions == 11
@@ -91,6 +92,7 @@ def test_at_refuses_what_is_no_point(estimate: costmodel.Estimate, told: dict[st
     assert str(refusal.value).startswith(message)
 
 
+@pytest.mark.full
 def test_one_rank_wherever_it_stands() -> None:
     eight = costmodel.estimate("mobilenet_v2", "lora", rank=8)
     for told in ({"point": {"rank": 8}}, {"point": {"r": 8}}, {"rank": 8}, {"r": 8}):

@@ -84,6 +84,7 @@ def test_what_was_asked_for_as_a_number_or_name_is_no_other_parameter() -> None:
     assert head.domain.describe() == {"N": "N >= 1", "H": "H = 224", "W": "W = 224"}
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("name", ["mobilenet_v2 lora", "mobilenet_v2 galore", "vit_b_16 fft"])
 def test_latex_says_the_same_and_renders(name: str) -> None:
     made = cell(name).formulas[0]

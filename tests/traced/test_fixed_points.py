@@ -36,6 +36,7 @@ def test_memory_of_every_group(model: str, method: str) -> None:
     assert (*memory["groups"].values(), memory["peak"]) == MEMORY[model, method]
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(("model", "act"), UNDISTURBED_DORA.items())
 def test_activations_of_dora(model: str, act: int) -> None:
     assert costmodel.estimate(model, "dora").memory["groups"]["act"] == act
@@ -67,7 +68,7 @@ def test_the_svd_is_a_kind_of_its_own_and_only_in_the_first_step() -> None:
     assert flops["torch"]["optimizer_first"] == flops["arithmetic"]["by_kind"]["optimizer_first"]["matmul"]
 
 
-@pytest.mark.each(3)
+@pytest.mark.each(7)
 @pytest.mark.parametrize("model", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18"])
 @pytest.mark.parametrize("method", ["fft", "bn_head", "lora", "dora", "galore"])
 def test_nothing_is_unknown(model: str, method: str) -> None:

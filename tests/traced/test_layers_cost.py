@@ -54,6 +54,7 @@ def _alive(record: StepRecord, group: str, events: int) -> int:
     return sum(nbytes for nbytes, at in live.values() if at == group)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("name", CELLS)
 def test_the_sums_are_the_totals(name: str) -> None:
     record = cell(name)[2]

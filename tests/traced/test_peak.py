@@ -55,6 +55,7 @@ def traced(name: str) -> tuple[StepRecord, Peak, Timeline]:
 # -- the point -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("name", CELLS)
 def test_the_parts_of_the_peak_add_up_to_it(name: str) -> None:
     record, peak, _ = traced(name)

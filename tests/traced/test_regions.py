@@ -45,7 +45,7 @@ def test_at_moves_between_regions() -> None:
     assert moved.flops == direct.flops
 
 
-@pytest.mark.each(3)
+@pytest.mark.each(7)
 @pytest.mark.parametrize("method", ["fft", "bn_head", "lora", "dora", "galore"])
 @pytest.mark.parametrize("model", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18"])
 def test_formulas_are_short(model: str, method: str) -> None:

@@ -145,6 +145,7 @@ def test_sides_below_the_closed_form(asked: int, fitting: int) -> None:
     assert by_axis(found)["side"].value == fitting
 
 
+@pytest.mark.full
 def test_sides_that_are_not_equal_say_nothing_of_a_square() -> None:
     """Asked at 20x24, below the closed form, the largest square has the cost of a square."""
     setup = setup_of("resnet18", "bn_head")
@@ -210,6 +211,7 @@ def test_swin_has_sides_at_multiples_of_its_windows(capsys: pytest.CaptureFixtur
     assert "Resolutions are multiples of 224, where the cost has a closed form." in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_a_rank_without_closed_form_has_no_largest(capsys: pytest.CaptureFixture[str]) -> None:
     """LoKr's factors change their form with the rank: each rank is a formula of its own, and the largest is unknown."""
     line = r"size squeezenet1_1 --method lokr,lora --targets features\.12.* --memory 200MiB"
@@ -388,6 +390,7 @@ def test_what_is_recommended() -> None:
     assert "GiB of memory and 999.62 GFLOPs a step" in advice(2**33, 10**12)[1]
 
 
+@pytest.mark.full
 def test_a_smaller_batch_is_advised_where_no_smaller_side_fits() -> None:
     budget = Budget(18 * MIB, None)
     fits = costmodel.size("mobilenet_v3", ["bn_head"], memory=18 * MIB, point={"batch": 100000, "resolution": 64})

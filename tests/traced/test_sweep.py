@@ -86,6 +86,7 @@ def test_every_combination_of_sides_equals_a_single_answer(capsys: pytest.Captur
     check_against_single_answers(found)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("method", "N", "sides", "ranks"),
     [("fft", 2, range(31, 35), (4,)), ("dora", 1, (33, 40), (1, 2)), ("galore", 3, (33,), (64, 65))],

@@ -31,7 +31,7 @@ def test_the_journal_has_every_cell_at_two_points() -> None:
     assert not [record["failed"] for record in RECORDS if "failed" in record]
 
 
-@pytest.mark.each(12)
+@pytest.mark.each(18)
 @pytest.mark.parametrize(
     "record",
     [r for r in RECORDS if json.loads(r["cell"])["model"] in SMALL and json.loads(r["cell"])["point"]["N"] == 2],
