@@ -20,7 +20,7 @@ from validate.step.run import run
 POINTS = [(2, 97, 161, 3), (3, 64, 101, 17), (5, 129, 40, 8), (4, 33, 75, 70)]
 
 
-@pytest.mark.each(18)
+@pytest.mark.each(20)
 @pytest.mark.parametrize(("model", "method"), CELLS)
 def test_at_the_papers_point(model: str, method: str) -> None:
     comparison = validate(model, method)

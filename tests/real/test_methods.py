@@ -21,7 +21,7 @@ AT = {"batch": 2, "height": 64, "width": 97}
 MORE = [method for method in METHODS if method not in PAPER]
 
 
-@pytest.mark.each(8)
+@pytest.mark.each(11)
 @pytest.mark.parametrize("method", MORE)
 @pytest.mark.parametrize("model", TABLE_MODELS)
 def test_each_method_by_name(model: str, method: str) -> None:

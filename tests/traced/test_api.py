@@ -150,6 +150,7 @@ def test_amortised_optimizer_step() -> None:
     assert "/T" in text
 
 
+@pytest.mark.full
 def test_names_and_numbers_mix() -> None:
     estimate = costmodel.estimate("resnet18", "fft", batch="N", height=97, width="W")
     assert estimate.point == {"N": None, "H": 97, "W": None, "r": None}

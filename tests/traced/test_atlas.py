@@ -197,7 +197,7 @@ def sample(models: tuple[str, ...], count: int) -> list[Entry]:
     return random.Random(source_digest()).sample(chosen, min(count, len(chosen)))
 
 
-@pytest.mark.each(2)
+@pytest.mark.each(3)
 @pytest.mark.parametrize("entry", [*sample(CHEAP, 4), *sample(MODELS, 2)], ids=str)
 def test_a_sample_of_formulas_is_not_stale(entry: Entry) -> None:
     """Each change of the source draws another sample; all of them are derived again by ``costmodel atlas check``."""

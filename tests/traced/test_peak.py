@@ -68,6 +68,7 @@ def test_the_parts_of_the_peak_add_up_to_it(name: str) -> None:
     assert peak.by_module.keys() <= record.modules.keys()
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("name", CELLS)
 def test_the_timeline_has_every_groups_peak(name: str) -> None:
     record, peak, over_time = traced(name)
@@ -84,6 +85,7 @@ def test_the_timeline_has_every_groups_peak(name: str) -> None:
     assert peak.by_group == {group: over_time.groups[group][over_time.peak] for group in GROUPS}
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("name", CELLS)
 def test_the_phases_are_those_of_the_protocol(name: str) -> None:
     record, peak, over_time = traced(name)

@@ -134,7 +134,9 @@ def test_every_byte_counts(capsys: pytest.CaptureFixture[str]) -> None:
 # -- below where the closed form begins --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("asked", "fitting"), [(33, 24), (20, 24), (224, 28), (40, 32)])
+@pytest.mark.parametrize(
+    ("asked", "fitting"), [(33, 24), pytest.param(20, 24, marks=pytest.mark.full), (224, 28), (40, 32)]
+)
 def test_sides_below_the_closed_form(asked: int, fitting: int) -> None:
     """From 33 pixels on one formula holds; below, each side is traced. Where it was asked does not matter."""
     setup = setup_of("resnet18", "bn_head")
@@ -325,6 +327,7 @@ def test_a_cost_that_rises_is_bisected_over_all_integers() -> None:
 # -- several budgets, words --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_several_budgets_are_several_answers(capsys: pytest.CaptureFixture[str]) -> None:
     line = "size mobilenet_v3 resnet18 --method fft,lora --memory 32MiB --memory 1GB --flops 1G --flops 400M"
     answers = sized(line, capsys)

@@ -296,6 +296,7 @@ print(tracemalloc.get_traced_memory()[1])
     assert long < 1.2 * short
 
 
+@pytest.mark.full
 def test_chunks_of_any_length_hold_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a chunk ends does not show: every point in order, refused ones counted once."""
     grid = grid_of(Source(setup_of("resnet18", "bn_head")), {"batch": (3, 1, 2, 4), "resolution": (32, 33, 34)})
