@@ -32,7 +32,8 @@ import numpy.typing as npt
 from costmodel.algebra import exact
 from costmodel.algebra.domain import Domain, Free
 from costmodel.algebra.exact import Matrix
-from costmodel.algebra.polynomial import Monomial, Polynomial
+from costmodel.algebra.monomial import Monomial
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Size
 
 Part = tuple[tuple[str, int], ...]

@@ -10,8 +10,9 @@ from operator import mul
 from typing import Any
 
 from costmodel.algebra.domain import Domain
+from costmodel.algebra.monomial import Monomial
 from costmodel.algebra.notation import TEXT
-from costmodel.algebra.polynomial import Monomial, Polynomial
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Size, name_sizes, read
 from costmodel.algebra.stored import check_formula, check_unknown
 from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, SIDES

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from costmodel.algebra.exact import LARGEST, Matrix, reach, wide
 from costmodel.algebra.formula import QUANTITIES, SUM_OF_GROUP_PEAKS, CostFormula, memory_key
-from costmodel.algebra.polynomial import Monomial
+from costmodel.algebra.monomial import Monomial
 from costmodel.contract import GROUPS
 from costmodel.errors import InputError
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from costmodel.algebra.polynomial import Monomial
+from costmodel.algebra.monomial import Monomial
 
 T = TypeVar("T")
 

@@ -11,24 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from costmodel.algebra.monomial import ONE, Monomial, multiply
 from costmodel.algebra.notation import TEXT
-
-Monomial = tuple[tuple[str, int], ...]
-"""Symbols with their exponents, sorted by symbol; ``()`` is the constant monomial."""
-
-ONE: Monomial = ()
-
-
-def multiply(a: Monomial, b: Monomial) -> Monomial:
-    """Multiply two monomials."""
-    if not a:
-        return b
-    if not b:
-        return a
-    exponents = dict(a)
-    for symbol, power in b:
-        exponents[symbol] = exponents.get(symbol, 0) + power
-    return tuple(sorted(exponents.items()))
 
 
 @dataclass(frozen=True, eq=False, slots=False)

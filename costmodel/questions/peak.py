@@ -10,7 +10,8 @@ from itertools import groupby
 import numpy as np
 
 from costmodel.algebra.exact import Matrix
-from costmodel.algebra.polynomial import ONE, Polynomial
+from costmodel.algebra.monomial import ONE
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.contract import GROUPS
 from costmodel.tracing import replay as memory
 from costmodel.tracing.attribution import Attribution, Live, alive, attribute

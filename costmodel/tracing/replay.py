@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from costmodel.algebra.exact import Matrix, width
-from costmodel.algebra.polynomial import Monomial, Polynomial
+from costmodel.algebra.monomial import Monomial
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.contract import GROUPS
 from costmodel.tracing.live import MemoryEvent, follow
 

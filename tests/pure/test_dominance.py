@@ -13,7 +13,8 @@ from costmodel.algebra.domain import Domain, Free
 from costmodel.algebra.dominance import Certificate
 from costmodel.algebra.exact import matrix
 from costmodel.algebra.formula import largest
-from costmodel.algebra.polynomial import Monomial, Polynomial
+from costmodel.algebra.monomial import Monomial
+from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Capped, Size, Strided
 
 SIZES: dict[str, Size] = {

@@ -5,7 +5,8 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.algebra.polynomial import ONE, Polynomial
+from costmodel.algebra.monomial import ONE
+from costmodel.algebra.polynomial import Polynomial
 
 SYMBOLS = ("N", "h1", "w1", "r")
 POINT = st.fixed_dictionaries({name: st.integers(1, 50) for name in SYMBOLS})
