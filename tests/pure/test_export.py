@@ -141,7 +141,7 @@ def polynomials(draw: st.DrawFn) -> Polynomial:
 
 
 @given(st.lists(st.lists(polynomials(), min_size=1, max_size=4).map(Polynomial.total), min_size=1, max_size=4))
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_any_polynomials(tmp_path_factory: pytest.TempPathFactory, terms: list[Polynomial]) -> None:
     domain = Domain({"N": Free(1), "H": Free(16, multiple=16), "r": Free(1)})
     made = formula([NINE, WIDE, NARROW, TOKENS], domain, *terms)
@@ -299,7 +299,7 @@ def test_latex_says_the_same(cell: ClosedForms) -> None:
     read_back(cell)
 
 
-@pytest.mark.each(2)
+@pytest.mark.each(4)
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_latex_renders(cell: ClosedForms) -> None:
     fragment = FORMATS["latex"]([cell], EVERYTHING)

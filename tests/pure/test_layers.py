@@ -73,18 +73,3 @@ def test_imports_go_down_only() -> None:
 def test_only_what_is_asked_for_is_imported(code: str, left_out: set[str]) -> None:
     check = f"import sys; {code}; sys.exit(bool({left_out} & {{*sys.modules}}))"
     assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
-
-
-def test_all_that_is_public_is_there_in_a_fresh_process() -> None:
-    """The validator when it is asked for; ``methods``, the function, in the place of the folder of that name."""
-    code = """
-import costmodel.methods, costmodel, sys
-assert "validate" not in sys.modules
-from costmodel import validate
-assert validate is costmodel.validate is sys.modules["validate.api"].validate
-assert {*costmodel.__all__} <= {*dir(costmodel)}
-assert all(getattr(costmodel, name) is not None for name in costmodel.__all__)
-assert callable(costmodel.methods) and callable(costmodel.rules.register)
-assert not hasattr(costmodel, "nonsense")
-"""
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -95,7 +95,7 @@ def widths(figure: Figure, panel: int, part: str) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize(("models", "methods"), [(1, 1), (1, 12), (2, 5), (3, 2), slow(4, 5), slow(6, 12)])
+@pytest.mark.parametrize(("models", "methods"), [(1, 1), (1, 12), (2, 5), slow(3, 2), slow(4, 5), slow(6, 12)])
 def test_memory_bars(models: int, methods: int) -> None:
     groups = stacks(models, methods, GROUPS, 30 * MIB)
     title = "N = 1, H = 224, W = 224, r = 4, 10 classes, loss cross_entropy, --optimizer sgd_momentum" * (models % 2)
@@ -283,7 +283,7 @@ def configurations(count: int, on: int) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize(("count", "on"), [(1, 1), (5, 0), (12, 5), (300, 20), slow(400, 64), slow(500, 300)])
+@pytest.mark.parametrize(("count", "on"), [(1, 1), (5, 0), slow(12, 5), (300, 20), slow(400, 64), slow(500, 300)])
 def test_frontier(count: int, on: int) -> None:
     frame = configurations(count, on)
     figure = plots.frontier(frame.sample(frac=1, random_state=1), "peak", "flops", "label", "on")
@@ -341,7 +341,8 @@ def two_steps(length: int, shares: tuple[int, ...]) -> list[tuple[str, int, int]
 
 
 @pytest.mark.parametrize(
-    ("length", "shares"), [(1, (1, 1, 1)), (7, (1, 1, 50)), (590, (44, 2, 4)), (3001, (1, 1, 50)), (20_000, (1, 1, 4))]
+    ("length", "shares"),
+    [(1, (1, 1, 1)), (7, (1, 1, 50)), slow(590, (44, 2, 4)), slow(3001, (1, 1, 50)), (20_000, (1, 1, 4))],
 )
 def test_timeline(length: int, shares: tuple[int, ...]) -> None:
     groups = live(length)

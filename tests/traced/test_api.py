@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -173,3 +175,18 @@ def test_more_classes_cost_more() -> None:
 def test_bad_batch(bad: object) -> None:
     with pytest.raises(costmodel.InputError, match="--batch"):
         costmodel.estimate("resnet18", batch=bad)
+
+
+def test_all_that_is_public_is_there_in_a_fresh_process() -> None:
+    """The validator when it is asked for; ``methods``, the function, in the place of the folder of that name."""
+    code = """
+import costmodel.methods, costmodel, sys
+assert "validate" not in sys.modules
+from costmodel import validate
+assert validate is costmodel.validate is sys.modules["validate.api"].validate
+assert {*costmodel.__all__} <= {*dir(costmodel)}
+assert all(getattr(costmodel, name) is not None for name in costmodel.__all__)
+assert callable(costmodel.methods) and callable(costmodel.rules.register)
+assert not hasattr(costmodel, "nonsense")
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
