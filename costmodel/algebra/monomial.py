@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 Monomial = tuple[tuple[str, int], ...]
-"""Symbols with their exponents, sorted by symbol; ``()`` is the constant monomial."""
+"""Symbols with their exponents, sorted by symbol."""
 
 ONE: Monomial = ()
+"""The constant monomial."""
 
 
 def multiply(a: Monomial, b: Monomial) -> Monomial:

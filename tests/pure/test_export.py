@@ -141,7 +141,7 @@ def polynomials(draw: st.DrawFn) -> Polynomial:
 
 
 @given(st.lists(st.lists(polynomials(), min_size=1, max_size=4).map(Polynomial.total), min_size=1, max_size=4))
-@settings(max_examples=8)
+@settings(max_examples=12)
 def test_any_polynomials(tmp_path_factory: pytest.TempPathFactory, terms: list[Polynomial]) -> None:
     domain = Domain({"N": Free(1), "H": Free(16, multiple=16), "r": Free(1)})
     made = formula([NINE, WIDE, NARROW, TOKENS], domain, *terms)

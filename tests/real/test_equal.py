@@ -72,7 +72,7 @@ def tensors():
     return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
 
 for method in sys.argv[1:]:
-    setup = setup_of("squeezenet1_1", method)
+    setup = setup_of("resnet18", method)
     model = adapted_model(setup, Point(), "cpu")
     optimizer = optimizer_of(model, setup, Point())
     x = torch.randn(1, 3, 64, 64)

@@ -162,7 +162,7 @@ def test_cross_entropy_over_tokens() -> None:
 @pytest.mark.each(2)
 @pytest.mark.parametrize("cell", [nn.RNN, nn.GRU])
 def test_recurrent_layers(cell: type[nn.RNNBase]) -> None:
-    assert wrong_numbers(Recurrent(cell), "fft", inputs="S:int64", batch=2, length=3) == []
+    assert wrong_numbers(Recurrent(cell), "fft", inputs="S:int64", batch=2, length=5) == []
 
 
 def test_an_lstm_cell() -> None:
