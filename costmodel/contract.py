@@ -23,19 +23,23 @@ PHASES = tuple(PHASE_LABELS)
 """Their names. ``optimizer_first`` is step 0 (GaLore's SVD), ``optimizer`` a later step."""
 
 
-def phase_of(step: int, phase: str) -> str | None:
-    """Return the phase of the contract that a part of a step is.
+FIRST: Mapping[str, str] = MappingProxyType({"forward": "forward_first", "backward": "backward_first"})
+"""Names of step 0's passes, which are told only where they are others than a later step's."""
+
+
+def phase_of(step: int, phase: str) -> str:
+    """Return the phase that a part of a step is.
 
     Args:
         step: 0 or 1, the optimizer step.
         phase: one of `STEP_PHASES`.
 
     Returns:
-        One of `PHASES`; ``None`` for what step 1 only repeats: the forward and backward pass.
+        One of `PHASES`, or of step 0's own passes.
     """
     if phase == "optimizer":
         return "optimizer_first" if step == 0 else "optimizer"
-    return phase if step == 0 else None
+    return phase if step else FIRST[phase]
 
 
 STEP_PHASES = ("forward", "backward", "optimizer")

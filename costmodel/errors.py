@@ -17,10 +17,6 @@ class TraceError(CostModelError, RuntimeError):
     """A step could not be traced: names the operator or the line that stopped it."""
 
 
-class PathDiffersError(TraceError):
-    """A composite operator took a path on meta tensors that it does not take on the CPU."""
-
-
 class LiftError(CostModelError, RuntimeError):
     """Traces at two points cannot be joined into one closed form: names the first difference."""
 

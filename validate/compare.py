@@ -11,7 +11,7 @@ from costmodel.cell.request import Request, numbers_only
 from costmodel.cell.setup import Setup
 from costmodel.cell.training import Training
 from costmodel.cell.words import described
-from costmodel.contract import GROUPS, PHASES
+from costmodel.contract import FIRST, GROUPS, PHASES
 from costmodel.errors import CostModelError, InputError
 from costmodel.questions.estimate import Estimate, answer
 from costmodel.results import INTEGER, NUMBER, TEXT, Result, frame
@@ -193,15 +193,19 @@ def _other_groups(training: Training) -> str | None:
 
 
 def _flop_rows(estimate: Estimate, meter: FlopMeter) -> list[Row]:
+    flops = estimate.flops
+    phases = tuple(flops["torch"])
+    apart = {phase: phase if phase in phases else later for later, phase in FIRST.items()}
+    told = {**{phase: phase for phase in PHASES}, **apart}
     rows = []
-    for phase in PHASES:
-        matmul = estimate.flops["arithmetic"]["by_kind"][phase]["matmul"]
+    for phase, known in told.items():
+        matmul = flops["arithmetic"]["by_kind"][known]["matmul"]
         rows.append(Row(f"flops.arithmetic.matmul.{phase}", "products", matmul, meter.products[phase]))
-    for phase in PHASES:
-        rows.append(Row(f"flops.torch.{phase}", "torch registry", estimate.flops["torch"][phase], meter.torch[phase]))
-    for phase in PHASES:
-        rows.append(Row(f"flops.paper.{phase}", "paper rules", estimate.flops["paper"][phase], meter.paper[phase]))
-    return rows
+    for phase, known in told.items():
+        rows.append(Row(f"flops.torch.{phase}", "torch registry", flops["torch"][known], meter.torch[phase]))
+    for phase, known in told.items():
+        rows.append(Row(f"flops.paper.{phase}", "paper rules", flops["paper"][known], meter.paper[phase]))
+    return [row for row in rows if row.quantity.rpartition(".")[2] in phases or row.difference]
 
 
 def _memory_rows(estimate: Estimate, peaks: dict[str, int], peak: int, instrument: str) -> list[Row]:

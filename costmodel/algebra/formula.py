@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import mul
-from typing import Any
+from typing import Any, TypeVar
 
 from costmodel.algebra.domain import Domain
 from costmodel.algebra.monomial import Monomial
@@ -15,7 +15,7 @@ from costmodel.algebra.notation import TEXT
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Size, name_sizes, read
 from costmodel.algebra.stored import check_formula, check_unknown
-from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, SIDES
+from costmodel.contract import CONVENTIONS, FIRST, GROUPS, KINDS, PHASES, SIDES
 
 Expression = tuple[Polynomial, ...]
 """The largest of its polynomials; one polynomial alone is itself."""
@@ -49,13 +49,35 @@ QUANTITIES = (
 )
 """Everything a formula knows, by name."""
 
+FIRST_QUANTITIES: Mapping[str, str] = {
+    key(name, first): key(name, later)
+    for key, names in ((flops_key, CONVENTIONS), (kind_key, KINDS))
+    for name in names
+    for later, first in FIRST.items()
+}
+"""What a formula knows of step 0's own passes where they are others than a later step's: each beside the later one."""
+
+Value = TypeVar("Value")
+
+
+def without_first(quantities: dict[str, Value]) -> dict[str, Value]:
+    """Leave step 0's own passes out where they are as a later step's."""
+    if any(quantities[first] != quantities[later] for first, later in FIRST_QUANTITIES.items()):
+        return quantities
+    return {key: value for key, value in quantities.items() if key not in FIRST_QUANTITIES}
+
+
+def with_first(quantities: Mapping[str, Value]) -> dict[str, Value]:
+    """Have step 0's own passes among the quantities, as a later step's where nothing else is known."""
+    return {**{first: quantities[later] for first, later in FIRST_QUANTITIES.items()}, **quantities}
+
 
 @dataclass(frozen=True)
 class CostFormula:
     """FLOPs and bytes of one training step as functions of N, H, W and r.
 
     Attributes:
-        quantities: an expression for each name in `QUANTITIES`.
+        quantities: an expression for each name in `QUANTITIES`, and in `FIRST_QUANTITIES` where step 0 is another.
         sizes: the named sizes that occur, each with its definition in a base symbol.
         domain: where the formula holds; it says nothing elsewhere.
     """
@@ -199,7 +221,8 @@ class CostFormula:
         Raises:
             LookupError, TypeError, ValueError, AttributeError: when the data is not a formula.
         """
-        check_formula(data, QUANTITIES, names)
+        told = (*QUANTITIES, *(FIRST_QUANTITIES if FIRST_QUANTITIES.keys() <= data["quantities"].keys() else ()))
+        check_formula(data, told, names)
         sizes = {name: read(row) for name, row in data["sizes"].items()}
         monomials = [tuple(sorted(Counter(map(str, symbols)).items())) for symbols in data["monomials"]]
         quantities = {
@@ -207,7 +230,7 @@ class CostFormula:
                 Polynomial({monomials[at]: int(c) for at, c in zip(term[::2], term[1::2], strict=True)})
                 for term in data["quantities"][key]
             )
-            for key in QUANTITIES
+            for key in told
         }
         return CostFormula(quantities, sizes, Domain.from_dict(data["domain"]))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import specs
 from costmodel.cell.inputs import ANY_SIDES, IMAGES, InputSpec, Lattice, TensorSpec, parse
+from costmodel.cell.tensors import Emptied, emptied, keeps_values
 from costmodel.contract import DEFAULT_CLASSES, Point
 from costmodel.errors import InputError, shown, unknown
 from costmodel.options import Choices, Kind, Switch, Whole, option
@@ -39,7 +40,7 @@ class Subject:
     Attributes:
         name: the model's name, aliases resolved.
         classes: outputs of the head, ``None`` where the model decides.
-        build: makes a fresh model in train mode on the given device (``"meta"`` or ``"cpu"``) for inputs of the sizes
+        build: makes a fresh model on the given device (``"meta"`` or ``"cpu"``) for inputs of the sizes
             at the point; most models do not look at them.
         inputs: what the model takes.
         lattice: which heights and widths it takes.
@@ -196,8 +197,9 @@ def _builder(make: Callable[[Point], nn.Module]) -> Callable[[str, Point], nn.Mo
     """Let a model be made on either device: on meta, each parameter gives its memory back at once, if it can."""
 
     def build(device: str, point: Point) -> nn.Module:
-        model = _made_on_meta(make, point) if device == "meta" else None
-        return (model or make(point)).to(device).train()
+        if device == "meta":
+            return emptied(_made_on_meta(make, point) or make(point))
+        return make(point).to(device)
 
     return build
 
@@ -374,24 +376,12 @@ def _given(model: Any) -> Subject:
         raise InputError(f"model {shown(repr(model), 60)}: expected a name, an nn.Module or a function that makes one")
 
     def build(device: str, _point: Point) -> nn.Module:
-        import torch
-
         memo: dict[int, Any] = {}
-        storages: dict[int, torch.UntypedStorage] = {}
-
-        def without_data(tensor: torch.Tensor) -> torch.Tensor:
-            """Copy the view of a tensor onto a meta storage of the same size, one for each storage."""
-            own = tensor.untyped_storage()
-            storage = storages.setdefault(own._cdata, torch.UntypedStorage(own.nbytes(), device="meta"))
-            empty = torch.empty(0, dtype=tensor.dtype, device="meta")
-            return empty.set_(storage, tensor.storage_offset(), tensor.shape, tensor.stride())
-
         if device == "meta":
-            for parameter in model.parameters():
-                memo[id(parameter)] = torch.nn.Parameter(without_data(parameter), requires_grad=parameter.requires_grad)
-            for buffer in model.buffers():
-                memo[id(buffer)] = without_data(buffer)
-        made: nn.Module = copy.deepcopy(model, memo).to(device).train()
-        return made
+            empty = Emptied()
+            for tensor in (*model.parameters(), *model.buffers()):
+                memo[id(tensor)] = empty(tensor) if not keeps_values(tensor) else tensor.clone()
+        made: nn.Module = copy.deepcopy(model, memo)
+        return made if device == "meta" else made.to(device)
 
     return Subject(type(model).__name__, None, build)

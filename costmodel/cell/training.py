@@ -11,6 +11,7 @@ from costmodel.options import Choices, Name, Switch, Whole, option
 LOSSES = ("sum", "cross_entropy")
 PRECISIONS = ("float32", "bfloat16")
 AUTOCAST = ("bfloat16",)
+MODES = ("as-is", "train")
 
 MOST_ACCUMULATED = 256
 """Micro-batches of a step: each is traced, which takes about a second and a few megabytes."""
@@ -26,6 +27,8 @@ class Training(Choices):
         dtype: element type of parameters, buffers and input.
         autocast: element type that ``torch.autocast`` runs the forward pass and the loss in; ``None`` for none.
         accumulate: micro-batches of N whose gradients add up before the optimizer steps; each loss is divided by it.
+        train_mode: whether parts of the model that are in eval mode while others are not stay there (``as-is``), or go
+            to train mode too.
         checkpoint: whether the model's blocks drop their activations and compute them again in the backward pass.
     """
 
@@ -35,6 +38,9 @@ class Training(Choices):
     autocast: str | None = option(None, Name("autocast", AUTOCAST), f"Mixed precision: {', '.join(AUTOCAST)}.")
     accumulate: int = option(1, Whole(MOST_ACCUMULATED), "Micro-batches for each optimizer step.", default_shown=True)
     checkpoint: bool = option(False, Switch(), "Recompute the blocks' activations in the backward pass.")
+    train_mode: str = option(
+        "as-is", Name("train mode", MODES), "Whether parts in eval mode stay there: as-is, train.", default_shown=True
+    )
 
     def __post_init__(self) -> None:
         Choices.__post_init__(self)  # super() does not find a dataclass with slots

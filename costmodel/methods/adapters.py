@@ -149,7 +149,7 @@ def wrap(model: nn.Module, config: Any, rank: int | None) -> nn.Module:
         import peft
 
         try:
-            adapted: nn.Module = peft.get_peft_model(model, config).train()
+            adapted: nn.Module = peft.get_peft_model(model, config)
         except (ValueError, TypeError, NotImplementedError, RuntimeError, KeyError) as error:
             raise InputError(_refusal(error, config, rank)) from error
     return adapted

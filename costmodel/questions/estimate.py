@@ -13,7 +13,7 @@ from costmodel.cell.axes import SIZES, Sizes, read, spelled
 from costmodel.cell.request import Request, request_at
 from costmodel.cell.setup import Setup
 from costmodel.cell.words import described, title
-from costmodel.contract import AXES, CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.contract import AXES, CONVENTIONS, FIRST, GROUPS, KINDS, PHASES
 from costmodel.errors import shown
 from costmodel.options import CONVENTION, Whole
 from costmodel.results import INTEGER, TEXT, Result, frame
@@ -141,12 +141,13 @@ class Estimate(Result):
 
     def _rows(self) -> Iterator[tuple[str, str, str | None, int | None, str, str]]:
         texts = self.formulas["memory"]
+        phases = phases_of(self.formula)
         for convention in CONVENTIONS:
-            for phase in PHASES:
+            for phase in phases:
                 text = self.formulas["flops"][convention][phase]
                 yield "flops", convention, phase, self.flops[convention][phase], "FLOP", text
         for kind in KINDS:
-            for phase in PHASES:
+            for phase in phases:
                 value = self.flops["arithmetic"]["by_kind"][phase][kind]
                 yield "flops", f"arithmetic.{kind}", phase, value, "FLOP", self.formula.text(kind_key(kind, phase))
         for group in GROUPS:
@@ -201,8 +202,9 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
         numbers = {**shown.evaluate(asked.numbers)}
     groups = {group: numbers[memory_key(group)] for group in GROUPS}
     known = [value for value in groups.values() if value is not None]
-    by_kind = {phase: {kind: numbers[kind_key(kind, phase)] for kind in KINDS} for phase in PHASES}
-    flops: dict[str, Any] = {c: {phase: numbers[flops_key(c, phase)] for phase in PHASES} for c in CONVENTIONS}
+    phases = phases_of(shown)
+    by_kind = {phase: {kind: numbers[kind_key(kind, phase)] for kind in KINDS} for phase in phases}
+    flops: dict[str, Any] = {c: {phase: numbers[flops_key(c, phase)] for phase in phases} for c in CONVENTIONS}
     flops["arithmetic"]["by_kind"] = by_kind
     memory = {
         "groups": groups,
@@ -235,13 +237,20 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
     )
 
 
+def phases_of(formula: CostFormula) -> tuple[str, ...]:
+    """Return the phases that a formula tells apart: step 0's own passes too where they are others than later ones."""
+    apart = flops_key(CONVENTIONS[0], next(iter(FIRST.values()))) in formula.quantities
+    return (*PHASES, *FIRST.values()) if apart else PHASES
+
+
 def _formulas(formula: CostFormula, amortised: bool) -> dict[str, Any]:
-    flops = {c: {phase: formula.text(flops_key(c, phase)) for phase in PHASES} for c in CONVENTIONS}
+    phases = phases_of(formula)
+    flops = {c: {phase: formula.text(flops_key(c, phase)) for phase in phases} for c in CONVENTIONS}
     memory = {group: formula.text(memory_key(group)) for group in GROUPS}
     memory |= {"sum_of_group_peaks": formula.sum_of_group_peaks(), "peak": formula.text(PEAK)}
     texts: dict[str, Any] = {
         "flops": flops,
-        "arithmetic_matmul": {phase: formula.text(kind_key("matmul", phase)) for phase in PHASES},
+        "arithmetic_matmul": {phase: formula.text(kind_key("matmul", phase)) for phase in phases},
         "memory": memory,
     }
     if amortised:

@@ -165,7 +165,7 @@ def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCos
 
     count = COUNTERS[convention]
     for call, module in zip(record.calls, found.calls, strict=True):
-        if phase := phase_of(call.step, call.phase):
+        if (phase := phase_of(call.step, call.phase)) in PHASES:
             flops[module][phase] += whole(count(call.seen))
 
     def held(group: str, instant: int) -> dict[str, int]:

@@ -7,11 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costmodel.algebra.domain import Condition, Domain, Fixed, Free, Tied
-from costmodel.algebra.formula import INPUT, PEAK, CostFormula, Derivation, Expression, flops_key, kind_key, memory_key
+from costmodel.algebra.formula import (
+    INPUT,
+    PEAK,
+    CostFormula,
+    Derivation,
+    Expression,
+    flops_key,
+    kind_key,
+    memory_key,
+    with_first,
+)
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.cell.setup import Setup
-from costmodel.contract import AXES, GROUPS, KINDS, PHASES, SIDES, Band, Point
-from costmodel.errors import InputError, LiftError
+from costmodel.contract import AXES, GROUPS, KINDS, SIDES, Band, Point
+from costmodel.errors import CostModelError, InputError, LiftError, TraceError
 from costmodel.rules import arithmetic
 from costmodel.rules.counters import COUNTERS
 from costmodel.sources import regions
@@ -56,7 +66,7 @@ def derive(tracer: Tracer, point: Point, pinned: Mapping[str, int], band: Band) 
         LiftError: when no closed form is found.
     """
     setup = tracer.setup
-    failure: LiftError | InputError | None = None
+    failure: CostModelError | None = None
     for region in regions.splits(setup.method):  # the widest first
         held = dict(pinned)
         held |= {axis: ALONE for axis in region if getattr(point, axis) == ALONE}
@@ -64,7 +74,7 @@ def derive(tracer: Tracer, point: Point, pinned: Mapping[str, int], band: Band) 
             return _between(tracer, region, held, band)
         except LiftError as error:
             failure = error
-        except InputError as error:
+        except (InputError, TraceError) as error:
             tracer.at(point)  # says so where the point asked for is itself refused
             failure = error
     if isinstance(failure, InputError):
@@ -109,7 +119,7 @@ def _between(tracer: Tracer, region: str, held: Mapping[str, int], band: Band) -
 
 def holds(tracer: Tracer, formula: CostFormula, point: Point) -> bool:
     """Tell whether a formula gives what a trace at one point adds up to, in every number."""
-    return formula.evaluate(point.values()) == add_up(tracer.at(point))
+    return with_first(formula.evaluate(point.values())) == with_first(add_up(tracer.at(point)))
 
 
 def _at(point: Point, setup: Setup, held: Mapping[str, int]) -> Point:
@@ -149,7 +159,7 @@ def _domain(step: LiftedStep, setup: Setup, held: Mapping[str, int], ends: Mappi
 def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivation:
     quantities: dict[str, Expression] = {}
     unknown: Counter[str] = Counter()
-    for phase in PHASES:
+    for phase in step.calls:
         kinds: dict[str, list[int | Polynomial]] = {kind: [] for kind in KINDS}
         counted: dict[str, list[int | Polynomial]] = {convention: [] for convention in COUNTERS}
         for call, times in step.calls[phase]:

@@ -65,7 +65,8 @@ def holding(asked: Request, below: Callable[[], dict[str, int]]) -> Iterator[dic
     """
     rank = {axis: value for axis, value in asked.numbers.items() if axis == "r"}
     tried: list[dict[str, int]] = []
-    for held in (below, below, lambda: rank, lambda: sides(asked), lambda: sides(asked) | rank):
+    choices = (below, below, lambda: rank, lambda: sides(asked), lambda: sides(asked) | rank, lambda: asked.numbers)
+    for held in choices:
         if (pinned := held()) not in tried:
             tried.append(pinned)
             yield pinned

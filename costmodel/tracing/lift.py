@@ -15,7 +15,7 @@ from typing import Any
 from costmodel.algebra.polynomial import Polynomial
 from costmodel.algebra.sizes import Size
 from costmodel.cell.inputs import Lattice
-from costmodel.contract import PHASES, phase_of
+from costmodel.contract import FIRST, PHASES, phase_of
 from costmodel.errors import LiftError
 from costmodel.rules.call import Call
 from costmodel.tracing.extents import learn
@@ -34,7 +34,8 @@ class LiftedStep:
     """A step in symbols.
 
     Attributes:
-        calls: for each phase of the contract, distinct calls with the number of times they occur.
+        calls: for each phase of the contract, distinct calls with the number of times they occur; for step 0's passes
+            too where they are others than step 1's.
         events: the storage events in order, sizes in symbols.
         samples: number of events before each sampling instant.
         sizes: named sizes by key.
@@ -67,8 +68,7 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
     (kept, views), (others, other_views) = _kept(generic), _kept(corner)
     _require_same_structure(generic, corner, kept, others)
     reader = Reader(generic, corner, lattice)
-    counters: dict[str, Counter[Any]] = {phase: Counter() for phase in PHASES}
-    repeated: dict[str, Counter[Any]] = {"forward": Counter(), "backward": Counter()}
+    counters: dict[str, Counter[Any]] = {phase: Counter() for phase in (*PHASES, *FIRST.values())}
     made: dict[Any, Call] = {}
     first_views: dict[int, tuple[TensorRef, TensorRef]] = {}
     for left, right in zip(generic.setup, corner.setup, strict=True):
@@ -84,10 +84,10 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
         key = (a.name, _cost_key(a.args), _cost_key(b.args), _cost_key(tuple(sorted(a.kwargs.items()))))
         if key not in made:
             made[key] = reader.call(a, b)
-        phase = phase_of(a.step, a.phase)
-        (counters[phase] if phase else repeated[a.phase])[key] += 1
-    if any(counters[phase] != again for phase, again in repeated.items()):
-        raise LiftError("the second step runs other operators than the first one" + _first_change(kept))
+        counters[phase_of(a.step, a.phase)][key] += 1
+    if all(counters[later] == counters[first] for later, first in FIRST.items()):
+        for first in FIRST.values():
+            del counters[first]
     return LiftedStep(
         calls={phase: [(made[key], times) for key, times in counted.items()] for phase, counted in counters.items()},
         events=[
@@ -124,17 +124,10 @@ def _limits(reader: Reader, generic: StepRecord, corner: StepRecord) -> dict[str
     return {"S": min(limits)} if limits else {}
 
 
-def _first_change(calls: list[OpCall]) -> str:
-    """Name the first operators of the forward and backward pass that are not the same in both steps."""
-    steps = [[call for call in calls if call.step == step and call.phase != "optimizer"] for step in (0, 1)]
-    for first, second in zip(*steps, strict=False):
-        if first.name != second.name:
-            return f": {first.name} in '{first.module}', then {second.name}"
-    return ""
-
-
 def _cost_key(value: Any) -> Any:
-    """Describe arguments by all that a cost can depend on."""
+    """Describe arguments by all that a cost can depend on: how large a momentum is does not matter."""
+    if isinstance(value, float):
+        return float
     if isinstance(value, TensorRef):
         return value.shape, value.requires_grad
     if isinstance(value, tuple):

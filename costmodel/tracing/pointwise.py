@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from costmodel.algebra.formula import INPUT, PEAK, flops_key, kind_key, memory_key
-from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES, phase_of
+from costmodel.algebra.formula import INPUT, PEAK, flops_key, kind_key, memory_key, without_first
+from costmodel.contract import CONVENTIONS, FIRST, GROUPS, KINDS, PHASES, phase_of
 from costmodel.rules import arithmetic
 from costmodel.rules.call import whole
 from costmodel.rules.counters import COUNTERS
@@ -19,18 +19,17 @@ def add_up(record: StepRecord) -> dict[str, int]:
 
 
 def _flops(record: StepRecord) -> dict[str, int]:
-    totals = {flops_key(convention, phase): 0 for convention in CONVENTIONS for phase in PHASES}
-    totals |= {kind_key(kind, phase): 0 for kind in KINDS for phase in PHASES}
+    phases = (*PHASES, *FIRST.values())
+    totals = {flops_key(convention, phase): 0 for convention in CONVENTIONS for phase in phases}
+    totals |= {kind_key(kind, phase): 0 for kind in KINDS for phase in phases}
     for call in record.calls:
         phase = phase_of(call.step, call.phase)
-        if phase is None:
-            continue
         seen = call.seen
         for kind, flops in (arithmetic.count(seen) or {}).items():
             totals[kind_key(kind, phase)] += whole(flops)
         for convention, count in COUNTERS.items():
             totals[flops_key(convention, phase)] += whole(count(seen))
-    return totals
+    return without_first(totals)
 
 
 def _memory(record: StepRecord) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, reduce
 from typing import Any, Protocol, TypeVar
 
@@ -51,6 +51,7 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
     """
     try:
         model = setup.subject.build(device, point)
+        set_modes(model, setup.training.train_mode)
         if setup.training.dtype != "float32":
             model = model.to(getattr(torch, setup.training.dtype))
         if setup.training.checkpoint:
@@ -63,6 +64,24 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
         reason = " ".join(str(error).split())
         raise InputError(f"{setup.subject.name} cannot be prepared for {setup.method.name}: {reason}") from error
     return _expected(adapted, nn.Module, f"method '{setup.method.name}' adapts {setup.subject.name}")
+
+
+def set_modes(model: nn.Module, mode: str) -> None:
+    """Put a model in train mode as its owner would, before a step.
+
+    Args:
+        model: as its builder left it.
+        mode: ``train`` for every part of it; ``as-is`` to leave parts in eval mode that were put there while others
+            were not.
+    """
+    before = [(module, module.training) for module in model.modules()]
+    trained = any(was for _, was in before)
+    if mode == "as-is" and trained and not model.training:
+        return  # a model in eval mode of which parts are trained
+    model.train()
+    if mode == "as-is" and trained:
+        for module, was in before:
+            module.training &= was
 
 
 def optimizer_of(model: nn.Module, setup: Setup, point: Point) -> Optimizer:
@@ -140,7 +159,28 @@ def _classes_second(prediction: torch.Tensor, setup: Setup) -> torch.Tensor:
 
 
 def _predictions(out: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+    """Return the tensors of a result that a loss can be made of: its floating ones, in dataclasses and objects too.
+
+    Raises:
+        InputError: where there is none.
+    """
+    found = [leaf for leaf in _leaves(out) if leaf.is_floating_point()]
+    if not found:
+        raise InputError(
+            f"the model returns {type(out).__name__} without a floating tensor: expected a tensor, or a tuple, list, "
+            "dict or dataclass of them"
+        )
+    return found
+
+
+def _leaves(out: Any) -> list[torch.Tensor]:
+    leaves = []
+    for leaf in tree_leaves(out):
+        if isinstance(leaf, torch.Tensor):
+            leaves.append(leaf)
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            leaves += _leaves([getattr(leaf, place.name) for place in fields(leaf)])
+    return leaves
 
 
 def loss_of(out: Any, setup: Setup, labels: tuple[torch.Tensor, ...]) -> torch.Tensor:

@@ -5,27 +5,37 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
 from torch._C._autograd import _get_sequence_nr
-from torch._subclasses.fake_tensor import unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from costmodel.errors import PathDiffersError
 from costmodel.rules.aten import argument
-from costmodel.tracing.cpu import as_on_cpu, has_values, largest_number, value_read
+from costmodel.tracing.fakes import CPU
 from costmodel.tracing.memo import ShapeMemo
-from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef
+from costmodel.tracing.questions import Answers, Certain, asks
+from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef, tensors
+from costmodel.tracing.values import (
+    has_values,
+    is_real,
+    largest_number,
+    only_views,
+    tensors_of,
+    written_by,
+)
 
 _NOT_OPERATORS = ("profiler.", "prim.")
 """Namespaces of torch's profiler marks (``Optimizer.step`` emits them) and of questions such as a tensor's device."""
 
 
-_OTHER_ON_CPU = {"aten._safe_softmax.default": "scaled dot product attention"}
-"""Operators that show, on meta tensors, that a composite took a path that it may not take on the CPU."""
+_DEVICE = "prim.device.default"
+_name = cache(str)
+"""The name of an operator: ``aten.add.Tensor``."""
 
 
 class _StorageWatch(weakref.ref[torch.UntypedStorage]):
@@ -44,11 +54,19 @@ class Recorder(TorchDispatchMode):
     Groups follow torch's MemTracker: made outside the autograd engine is ``act``, inside it ``temp``, inside
     ``optimizer.step`` ``opt``; a parameter's gradient moves to ``grad`` once it is accumulated, the tensors of
     ``optimizer.state`` to ``opt`` after the step. A storage counts from the moment an operator returns it.
+
+    Args:
+        memo: calls the operators.
+        answers: answers what a step asks its data.
+        trusted: whether the optimizer is known to do the same whatever it reads.
     """
 
-    def __init__(self, memo: ShapeMemo) -> None:
+    def __init__(self, memo: ShapeMemo, answers: Answers | None = None, *, trusted: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self._memo = memo
+        self._answers = answers or Answers({})
+        self._certain = Certain()
+        self._trusted = trusted
         self.calls: list[OpCall] = []
         self.events: list[StorageEvent] = []
         self.setup: list[TensorRef] = []
@@ -60,6 +78,7 @@ class Recorder(TorchDispatchMode):
         self._watches: dict[int, _StorageWatch] = {}
         self._serials = 0
         self._input_serials: set[int] = set()
+        self._unknown: set[int] = set()
         self._module_stack: list[str] = [""]
         self._module_of_sequence: dict[int, str] = {}
         self._numbered = _get_sequence_nr()
@@ -128,29 +147,52 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         if self._interrupts:
             raise self._interrupts.pop()
-        name = str(func)
+        name = _name(func)
+        kwargs = kwargs or {}
         if name.startswith(_NOT_OPERATORS):
-            return func(*args, **(kwargs or {}))
-        if name in _OTHER_ON_CPU and args[0].device.type == "meta":
-            raise PathDiffersError(f"{_OTHER_ON_CPU[name]} runs other operators on the CPU than on meta tensors")
+            return CPU if name == _DEVICE and type(args[0]) is FakeTensor else func(*args, **kwargs)
         ref_args = tuple([self._describe(value) for value in args])
-        ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()} if kwargs else {}
+        ref_kwargs = {key: self._describe(value) for key, value in kwargs.items()}
         module = self._current_module(ref_args)
         if name == "aten.embedding.default":
-            self._look_up(*(argument("embedding", given, args, kwargs or {}) for given in ("weight", "indices")))
-        result: Any = value_read(name, self.phase)
-        if result is None and self._memo.fake and has_values(func, args, kwargs or {}):
+            self._look_up(*(argument("embedding", given, args, kwargs) for given in ("weight", "indices")))
+        given = [*tensors_of(args), *tensors_of(kwargs.values())]
+        known = self._known(given, ref_args, ref_kwargs)
+        kind = None if known else asks(name, given)
+        if kind:
+            result: Any = self._answer(kind, name, module, ref_args)
+        elif (known and has_values(func, args, kwargs, given)) or (only_views(func) and all(map(is_real, given))):
             with unset_fake_temporarily():
-                result = func(*args, **(kwargs or {}))
-        elif result is None:
-            result = as_on_cpu(name, args, self._memo.call(func, args, kwargs or {}, (ref_args, ref_kwargs)))
+                result = func(*args, **kwargs)
+        else:
+            result = self._memo.call(func, args, kwargs, (ref_args, ref_kwargs), given)
+            for target in written_by(func, args, kwargs):
+                if is_real(target):  # with what only data could tell
+                    self._unknown.add(self._watch(target.untyped_storage()).serial)
         outputs: tuple[TensorRef | None, ...] = ()
         if isinstance(result, torch.Tensor):
             outputs = (self._returned(result),)
         elif isinstance(result, (tuple, list)):
             outputs = tuple([self._returned(item) if isinstance(item, torch.Tensor) else None for item in result])
-        self.calls.append(OpCall(name, self.step, self.phase, module, ref_args, ref_kwargs, outputs, len(self.events)))
+        call = OpCall(name, self.step, self.phase, module, ref_args, ref_kwargs, outputs, len(self.events))
+        self.calls.append(call)
+        self._certain.note(call)
         return result
+
+    def _answer(self, kind: type, name: str, module: str, refs: tuple[Any, ...]) -> Any:
+        """Answer what a step asks its data."""
+        if self.phase == "optimizer" and self._trusted:
+            return kind(True)
+        certain = self._certain.of(refs[0]) if kind is bool else None
+        if certain is not None:
+            return certain
+        return self._answers.answer(kind, f"{name} in '{module}'" if module else name)
+
+    def _known(self, given: list[torch.Tensor], *refs: Any) -> bool:
+        """Tell whether all tensors of a call have data, and none was written to by an operator without."""
+        return all(map(is_real, given)) and not (
+            self._unknown and any(ref.storage in self._unknown for ref in tensors(refs))
+        )
 
     def _look_up(self, table: torch.Tensor, numbers: torch.Tensor) -> None:
         largest = largest_number(numbers)

@@ -6,21 +6,20 @@ import gc
 import traceback
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
-from costmodel.cell.inputs import FLOATING
 from costmodel.cell.setup import Setup
 from costmodel.contract import Point
-from costmodel.errors import CostModelError, InputError, PathDiffersError, TraceError
+from costmodel.errors import CostModelError, InputError, TraceError
+from costmodel.tracing.cpu import CpuPaths
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.protocol import (
-    MakeTensor,
     adapted_model,
     batch,
     optimizer_of,
@@ -28,7 +27,8 @@ from costmodel.tracing.protocol import (
     some_tensor,
     two_steps,
 )
-from costmodel.tracing.record import StepRecord
+from costmodel.tracing.questions import Answers, settled
+from costmodel.tracing.record import StepRecord, tensors
 from costmodel.tracing.recorder import Recorder
 
 Result = TypeVar("Result")
@@ -60,7 +60,17 @@ def record_step(setup: Setup, point: Point, memo: ShapeMemo | None = None) -> St
     """
     memo = memo or ShapeMemo()
     shapes = label_shapes(setup, point)
-    return _without_data(setup, memo, lambda: _record(setup, point, memo, shapes))
+    return settled(
+        lambda answers: _without_data(memo, lambda: _record(setup, point, memo, shapes, answers)),
+        lambda one, other: _outline(one) == _outline(other),
+        setup.subject.name,
+    )
+
+
+def _outline(record: StepRecord) -> tuple[Any, ...]:
+    """Return all that memory and FLOPs of a record depend on: no plain numbers among the arguments."""
+    calls = [(call.name, call.module, *tensors(call.args), *tensors(call.outputs)) for call in record.calls]
+    return calls, record.events
 
 
 def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
@@ -76,10 +86,10 @@ def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
 
     def run() -> list[tuple[int, ...]]:
         model = _model(plain, point, memo)
-        given = batch(plain, point, _maker(memo))
+        given = batch(plain, point, _empty)
         recorder = Recorder(memo)  # its rules make the pass possible; what it writes down is thrown away
         try:
-            with torch.no_grad(), recorder:
+            with torch.no_grad(), CpuPaths(), recorder:
                 out = model(*given.positional, **given.named)
         except CostModelError:
             raise
@@ -87,25 +97,13 @@ def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
             raise _explain(error, recorder, model, setup, point) from error
         return shapes_of_labels(out, plain)
 
-    return _without_data(plain, memo, run)
+    return _without_data(memo, run)
 
 
-def _without_data(setup: Setup, memo: ShapeMemo, work: Callable[[], Result]) -> Result:
-    """Do something on meta tensors, which are fastest, or else on fake tensors, which say that they are on the CPU.
-
-    Fake where a step takes another path on meta tensors (fused attention, autocast, checkpointing) or reads numbers.
-    """
-    training = setup.training
-    numbers = any(spec.dtype not in FLOATING for spec in setup.subject.inputs.tensors)
-    memo.fake |= bool(training.autocast or training.checkpoint or numbers)
-    with torch.random.fork_rng([]):  # a constructor that computes with its parameters draws numbers
-        if not memo.fake:
-            try:
-                return work()
-            except PathDiffersError:
-                memo.go_fake()
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            return work()
+def _without_data(memo: ShapeMemo, work: Callable[[], Result]) -> Result:
+    """Do something on tensors that have no data and say that they are on the CPU."""
+    with torch.random.fork_rng([]), memo.fakes.mode:  # a constructor that computes with its parameters draws numbers
+        return work()
 
 
 def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
@@ -123,17 +121,15 @@ def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
                 f"{setup.subject.name} cannot be traced: '{name}' is an nn.LSTM, which the CPU runs as one fused layer "
                 "with a workspace that no shape kernel knows; nn.RNN, nn.GRU and nn.LSTMCell can be traced"
             )
-    if memo.fake:
-        make_fake(model)
+    memo.fakes.of_model(model)
     return model
 
 
-def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int, ...]]) -> StepRecord:
+def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int, ...]], answers: Answers) -> StepRecord:
     model = _model(setup, point, memo)
-    with nullcontext() if memo.fake else torch.device("meta"):  # some optimizers make their state at once
-        optimizer = optimizer_of(model, setup, point)
-    given = batch(setup, point, _maker(memo), labels)
-    recorder = Recorder(memo)
+    optimizer = optimizer_of(model, setup, point)
+    given = batch(setup, point, _empty, labels)
+    recorder = Recorder(memo, answers, trusted=setup.by_name)
 
     def phase(step: int, name: str) -> None:
         if name == "end":
@@ -145,7 +141,7 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
         try:
             recorder.watch_model(model, _state_tensors(optimizer))
             recorder.watch_input(given.tensors)
-            with recorder:
+            with CpuPaths(), recorder:
                 two_steps(model, optimizer, given, setup, phase)
         except CostModelError:
             raise
@@ -165,49 +161,19 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
     )
 
 
-def _maker(memo: ShapeMemo) -> MakeTensor:
-    kind = _fake_tensor if memo.fake else _meta_tensor
+def _empty(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
+    """Pixels without data; numbers as the real step has them, since a model may look at them.
 
-    def make(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
-        try:
-            return kind(shape, dtype=dtype)
-        except RuntimeError as error:  # its bytes are no 64-bit number
-            raise InputError(f"an input of {'x'.join(map(str, shape))} is larger than any memory") from error
-
-    return make
-
-
-def _meta_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
-    return torch.empty(shape, dtype=dtype, device="meta")
-
-
-def _fake_tensor(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
-    """Pixels without data; numbers as the real step has them, since a model may look at them."""
-    if dtype.is_floating_point:
-        return torch.empty(shape, dtype=dtype)
-    with unset_fake_temporarily():
-        return some_tensor(shape, dtype=dtype)
-
-
-def make_fake(model: nn.Module) -> None:
-    """Replace meta parameters and buffers by fake tensors on the CPU; one under two names stays one.
-
-    peft cannot be applied to fake parameters, so they are made fake afterwards.
+    Raises:
+        InputError: where the bytes of a tensor are no 64-bit number.
     """
-    made: dict[torch.Tensor, torch.Tensor] = {}
-
-    def fake(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor not in made:
-            empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
-            made[tensor] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
-        return made[tensor]
-
-    for module in model.modules():
-        tables: list[dict[str, Any]] = [module._parameters, module._buffers]
-        for members in tables:
-            for name, tensor in members.items():
-                if tensor is not None:
-                    members[name] = fake(tensor)
+    try:
+        if dtype.is_floating_point:
+            return torch.empty(shape, dtype=dtype)
+        with unset_fake_temporarily():
+            return some_tensor(shape, dtype=dtype)
+    except RuntimeError as error:
+        raise InputError(f"an input of {'x'.join(map(str, shape))} is larger than any memory") from error
 
 
 def _state_tensors(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
@@ -234,7 +200,9 @@ def _explain(error: Exception, recorder: Recorder, model: nn.Module, setup: Setu
     """Say in one line why a step could not be traced."""
     reason = " ".join(str(error).split())
     name = setup.subject.name
-    if _too_small(error) and point.H:
+    if _too_small(error) and not point.H:
+        return InputError(f"batch {point.N} is too small for {name}: {reason}")
+    if _too_small(error):
         side = _smallest_square(model, setup, point)
         accepted = f"; {side}x{side} is the smallest square it accepts" if side else ""
         return InputError(
@@ -260,10 +228,9 @@ def _line_of(error: Exception) -> str:
 
 def _smallest_square(model: nn.Module, setup: Setup, point: Point) -> int | None:
     """Find the smallest square input that the model's forward pass accepts, by bisection on shapes alone."""
-    make = _meta_tensor if next(model.parameters()).device.type == "meta" else _fake_tensor
 
     def accepts(side: int) -> bool:
-        given = batch(setup, replace(point, H=side, W=side), make)
+        given = batch(setup, replace(point, H=side, W=side), _empty)
         try:
             model(*given.positional, **given.named)
         except (RuntimeError, ValueError) as error:

@@ -76,19 +76,16 @@ def test_the_stopwatch_sees_every_step(accumulate: int, method: str) -> None:
     assert all(phase > 0 for step in watch.steps for phase in step.values())
 
 
-@pytest.mark.parametrize(("model", "exact"), [("mobilenet_v3_small", True), (calibrate.probes.windows, False)])
-def test_timed_operators_are_those_of_the_trace(model: Any, exact: bool) -> None:
-    """All of them; where a number is written into a part of a tensor, as windows that are shifted do, all but those."""
+@pytest.mark.parametrize("model", ["mobilenet_v3_small", calibrate.probes.windows])
+def test_timed_operators_are_those_of_the_trace(model: Any) -> None:
+    """All of them."""
     setup, point = setup_of(model), Point(N=1, H=64, W=64, r=None)
     calls = [call for call in record_step(setup, point).calls if call.step == 1]
     bench, watch = Bench(setup, point), OperatorWatch()
     bench.run(watch.phase, watch)
     matched = list(watch.match(calls))
     assert all(seconds > 0 for _, seconds in matched)
-    if exact:
-        assert [call for call, _ in matched] == calls
-    else:
-        assert 0.8 * len(calls) < len(matched) < len(calls)
+    assert [call for call, _ in matched] == calls
 
 
 @pytest.mark.full

@@ -220,9 +220,9 @@ def test_a_module_that_cannot_be_traced_says_where() -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = self.fc(x.mean((2, 3)))
-            return x * float(x.sum().item())
+            return x.relu() if x.sum() > 0 else x
 
-    with pytest.raises(costmodel.TraceError, match=r"aten\.sum\.default"):
+    with pytest.raises(costmodel.TraceError, match=r"depends on data, which .* reads at .*test_own_module\.py:\d+$"):
         costmodel.estimate(Peeks(), "fft")
 
 

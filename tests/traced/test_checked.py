@@ -86,8 +86,9 @@ class Shrinking(nn.Module):
         return self.head(nn.functional.interpolate(self.conv(x), scale_factor=0.6).mean((2, 3)))
 
 
-def test_what_failed_nearest_to_the_point_is_said() -> None:
+def test_where_no_formula_can_be_had_the_point_itself_answers() -> None:
     """Two such images are no storage too many; the 211 that a formula in N is traced at are."""
     assert costmodel.estimate(Shrinking(), batch=2, resolution=64).domain["H"] == "H = 64"
+    assert costmodel.estimate(Shrinking(), batch=2, resolution=2**26).domain["N"] == "N = 2"
     with pytest.raises(LiftError, match="an input of 211x3x67108864x67108864 is larger than any memory"):
-        costmodel.estimate(Shrinking(), batch=2, resolution=2**26)
+        costmodel.estimate(Shrinking(), batch="N", resolution=2**26)

@@ -141,11 +141,11 @@ class FlopMeter(TorchDispatchMode):
         """Nothing to prepare."""
 
     def phase(self, step: int, name: str) -> None:
-        """Count forward and backward of the first step, and the optimizer of each."""
+        """Count the passes and the optimizer of each step apart."""
         if name == "optimizer":
             self._phase = "optimizer_first" if step == 0 else "optimizer"
         else:
-            self._phase = name if step == 0 else "repeated"
+            self._phase = f"{name}_first" if step == 0 else name
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator and count it."""
