@@ -26,7 +26,9 @@ from costmodel.contract import DEFAULT_CLASSES
 from costmodel.errors import InputError, shown
 from costmodel.methods import PAPER, Options, check_rank_allowed
 from costmodel.options import CONVENTION, number, positive
+from costmodel.questions.applicable import applicable
 from costmodel.questions.estimate import Estimate, answer
+from costmodel.results import LeftOut
 from costmodel.sources.source import Source
 from costmodel.units import read_bytes, read_flops
 
@@ -145,12 +147,10 @@ def compare(
 
     CONVENTION.check(f"convention {shown(convention)}", convention)
     settings, asked = split(point, cell, ("convention", "point"))
-    several = _several("methods", methods)
-    cells = [
-        (Source(setup), request(setup, _known(setup, asked)), None)
-        for setup in _setups(models, several, asked, settings)
-    ]
-    return side_by_side(cells, convention, [place // len(several) for place in range(len(cells))])
+    setups, left_out = _setups(models, methods, asked, settings)
+    cells = [(Source(setup), request(setup, _known(setup, asked)), None) for of in setups for setup in of]
+    own = [place for place, of in enumerate(setups) for _ in of]
+    return side_by_side(cells, convention, own, left_out=left_out)
 
 
 def sweep(
@@ -184,10 +184,11 @@ def sweep(
     settings, given = split(point, cell, ("point", "working"))
     values = {option: ranges.read(option, found) for option, found in given.items()}
     asked = {option: ranges.stand_in(option, found) for option, found in values.items()}
-    setups = _setups(models, _several("methods", methods), asked, settings)
+    found, left_out = _setups(models, methods, asked, settings)
+    setups = [setup for of in found for setup in of]
     for setup in setups:
         request(setup, _known(setup, asked))
-    return gathered([grid_of(Source(setup), values) for setup in setups], working)
+    return gathered([grid_of(Source(setup), values) for setup in setups], working, left_out=left_out)
 
 
 def size(
@@ -225,11 +226,9 @@ def size(
     CONVENTION.check(f"convention {shown(convention)}", convention)
     budget = Budget(_amount("memory", memory, read_bytes), _amount("flops", flops, read_flops), convention)
     settings, asked = split(point, cell, ("memory", "flops", "convention", "point"))
-    several = _several("methods", methods)
-    cells = [
-        (Source(setup), request(setup, _known(setup, asked))) for setup in _setups(models, several, asked, settings)
-    ]
-    return fits([cells[at : at + len(several)] for at in range(0, len(cells), len(several))], [budget])
+    setups, left_out = _setups(models, methods, asked, settings)
+    cells = [[(Source(setup), request(setup, _known(setup, asked))) for setup in of] for of in setups]
+    return fits(cells, [budget], left_out=left_out)
 
 
 def peak(
@@ -333,26 +332,35 @@ def formula(
     QUANTITY.check(f"quantity {shown(quantity)}", quantity)
     settings, sizes = split(point, cell, ("quantity", "point"))
     asked, several = _several("models", models), _several("methods", methods)
-    setups = _setups(asked, several, sizes, settings)
+    setups, left_out = _setups(asked, methods, sizes, settings)
     sizes = {option: read(option, value) for option, value in sizes.items()}
     named = () if methods is PAPER else several
     by_name = all(isinstance(name, str) for name in (*asked, *named))
     command = command_line(asked, named, sizes, words_of(settings), quantity, "json") if by_name else ""
     found = (
-        closed_forms(setup, sizes, alias_of(asked[place // len(several)], setup), command)
-        for place, setup in enumerate(setups)
+        closed_forms(setup, sizes, alias_of(model, setup), command)
+        for model, of in zip(asked, setups, strict=True)
+        for setup in of
     )
-    return Formulas(tuple(found), SELECTIONS[quantity])
+    return Formulas(tuple(found), SELECTIONS[quantity], left_out)
 
 
 def _setups(
-    models: Any, methods: Sequence[Any], asked: Mapping[str, object], settings: Mapping[str, Any]
-) -> list[Setup]:
-    """Return a setup for each model with each method; a rank where none has one is refused."""
-    setups = [setup_of(model, method, **settings) for model in _several("models", models) for method in methods]
-    if not any(setup.method.ranked for setup in setups):
-        check_rank_allowed(setups[0].method, asked.get(_RANK))
-    return setups
+    models: Any, methods: Any, asked: Mapping[str, object], settings: Mapping[str, Any]
+) -> tuple[list[list[Setup]], tuple[LeftOut, ...]]:
+    """Return for each model a setup with each method, and which of the default methods do not apply.
+
+    A rank where none has one is refused.
+    """
+    several = _several("methods", methods)
+    found = [
+        applicable([setup_of(model, method, **settings) for method in several], named=methods is not PAPER)
+        for model in _several("models", models)
+    ]
+    setups = [kept for kept, _ in found]
+    if not any(setup.method.ranked for of in setups for setup in of):
+        check_rank_allowed(setups[0][0].method, asked.get(_RANK))
+    return setups, tuple(one for _, left_out in found for one in left_out)
 
 
 _RANK = AXIS["r"].option

@@ -13,6 +13,10 @@ class InputError(CostModelError, ValueError):
     """The caller asked for something that cannot be: names the value and what would be accepted."""
 
 
+class NotApplicableError(InputError):
+    """A method does not apply to a model: it has no head, or no layer that gets an adapter."""
+
+
 class TraceError(CostModelError, RuntimeError):
     """A step could not be traced: names the operator or the line that stopped it."""
 

@@ -10,7 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +65,23 @@ class Several(Result, Sequence[Part], Generic[Part]):
 
     def __len__(self) -> int:
         return len(self.parts)
+
+
+class LeftOut(NamedTuple):
+    """A method that is left out.
+
+    Attributes:
+        model: name of the model.
+        method: name of the method.
+        reason: why it does not apply, in one line.
+    """
+
+    model: str
+    method: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.method} is left out: {self.reason}"
 
 
 def frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str | None]) -> pd.DataFrame:

@@ -8,28 +8,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from costmodel.contract import DEFAULTS
-from costmodel.errors import InputError
+from costmodel.errors import InputError, NotApplicableError
 from costmodel.methods.heads import head_name
 from costmodel.methods.method import Method, Options
 
 if TYPE_CHECKING:
     from torch import nn
 
-LINEAR, CONVOLUTION = "Linear", "Conv2d"
-LYCORIS = (LINEAR, CONVOLUTION, "Conv1d")
+LINEAR = ("Linear",)
+LYCORIS = (*LINEAR, "Conv2d", "Conv1d")
 """Layers that LoHa and LoKr, peft's adapters after LyCORIS, know."""
 
 Settings = dict[str, Any]
 
 
 def default_targets(model: nn.Module, kinds: Iterable[str]) -> list[str]:
-    """Name the layers that get an adapter: every Linear and every Conv2d with one group, in module order.
+    """Name the layers that get an adapter: all of some types whose group is one, in module order.
 
     An attention's ``out_proj`` is left out: torch's fused attention reads its weight and never calls it.
 
     Args:
         model: the model to adapt.
-        kinds: layer types that the method supports, of ``Linear`` and ``Conv2d``.
+        kinds: layer types that the method supports.
     """
     from torch import nn
 
@@ -48,7 +48,6 @@ def _adapt(
     *,
     config: str,
     settings: Callable[[int | None, Options], Settings],
-    kinds: tuple[str, ...],
     supported: tuple[str, ...],
 ) -> nn.Module:
     """Wrap the model with peft: alpha = r unless told otherwise, dropout 0, no bias.
@@ -59,8 +58,7 @@ def _adapt(
         options: what it was told beside.
         config: name of peft's configuration class.
         settings: its arguments, by rank and options.
-        kinds: layer types that get an adapter unless ``--targets`` says which layers do.
-        supported: layer types that may be named by ``--targets``.
+        supported: layer types that get an adapter, unless ``--targets`` says which layers do.
     """
     from costmodel.compat import careful_imports
 
@@ -72,7 +70,7 @@ def _adapt(
     if head:
         chosen["modules_to_save"] = [head]
     if options.targets is None:
-        names = default_names(model, kinds, head)
+        names = default_names(model, supported, head)
     else:
         names = _matching(model, options.targets, supported)
     for pattern in dict(options.rank_pattern):
@@ -104,11 +102,11 @@ def default_names(model: nn.Module, kinds: tuple[str, ...], head: str | None) ->
     """Name the default targets, outside the head if that is trained in full.
 
     Raises:
-        InputError: when there are none.
+        NotApplicableError: when there are none.
     """
     names = [name for name in default_targets(model, kinds) if not head or name.split(".")[0] != head]
     if not names:
-        raise InputError(f"{type(model).__name__} has no layer to adapt: expected {' or '.join(kinds)}")
+        raise NotApplicableError(f"{type(model).__name__} has no layer to adapt: expected {' or '.join(kinds)}")
     return names
 
 
@@ -178,12 +176,11 @@ def adapter(
     settings: Callable[[int | None, Options], Settings],
     supported: tuple[str, ...],
     *,
-    kinds: tuple[str, ...] = (LINEAR, CONVOLUTION),
     more: tuple[str, ...] = (),
     **facts: Any,
 ) -> Method:
     """Return the method of an adapter; arguments as in `_adapt`, ``more`` options, and facts of `Method`."""
-    adapt = partial(_adapt, config=config, settings=settings, kinds=kinds, supported=supported)
+    adapt = partial(_adapt, config=config, settings=settings, supported=supported)
     return Method(name, trains, how, adapt, packages=("peft",), options=("targets", "train_head", *more), **facts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from costmodel.errors import InputError
+from costmodel.errors import NotApplicableError
 from costmodel.methods.method import Options
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ def only(model: nn.Module, chosen: Iterable[nn.Parameter], method: str, what: st
     """Train the chosen parameters and freeze the others.
 
     Raises:
-        InputError: when none is chosen: ``method`` trains ``what``, of which the model has none.
+        NotApplicableError: when none is chosen: ``method`` trains ``what``, of which the model has none.
     """
     parameters = list(chosen)
     if not parameters:
-        raise InputError(f"{method} trains {what}: {type(model).__name__} has none")
+        raise NotApplicableError(f"{method} trains {what}: {type(model).__name__} has none")
     model.requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)

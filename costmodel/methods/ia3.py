@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.methods.adapters import CONVOLUTION, LINEAR, Settings, adapter
+from costmodel.methods.adapters import LINEAR, Settings, adapter
 from costmodel.methods.method import Options
 
 
@@ -13,10 +13,10 @@ def _settings(_rank: int | None, _options: Options) -> Settings:
 
 METHOD = adapter(
     "ia3",
-    "one scale per output channel of every Linear and ungrouped Conv2d",
+    "one scale per output channel of every Linear and ungrouped convolution",
     "peft IA3",
     "IA3Config",
     _settings,
-    (LINEAR, CONVOLUTION, "Conv3d"),
+    (*LINEAR, "Conv2d", "Conv3d"),
     look=9,
 )

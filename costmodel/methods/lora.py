@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from costmodel.methods.adapters import CONVOLUTION, LINEAR, Settings, low_rank
+from costmodel.methods.adapters import LINEAR, Settings, low_rank
 from costmodel.methods.method import Options, Reach
 
-SUPPORTED = (LINEAR, CONVOLUTION, "Conv1d", "Conv3d", "Embedding")
+SUPPORTED = (*LINEAR, "Conv2d", "Conv1d", "Conv3d", "Embedding")
 
 
 def settings(rank: int | None, options: Options, *, dora: bool) -> Settings:
@@ -24,7 +24,7 @@ def settings(rank: int | None, options: Options, *, dora: bool) -> Settings:
 
 METHOD = low_rank(
     "lora",
-    "low-rank factors on every Linear and ungrouped Conv2d",
+    "low-rank factors on every Linear, ungrouped convolution and Embedding",
     "peft LoRA, alpha = r",
     "LoraConfig",
     partial(settings, dora=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from costmodel.methods.adapters import CONVOLUTION, LINEAR, any_of, default_names, wrap
+from costmodel.methods.adapters import LINEAR, any_of, default_names, wrap
 from costmodel.methods.method import Method, Options
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def from_config(config: Any) -> Method:
     """
     name = type(config).__name__.removesuffix("Config").lower()
     ranked = name in _RANKED
-    kinds = (LINEAR,) if name in _LINEAR_ONLY else (LINEAR, CONVOLUTION)
+    kinds = LINEAR if name in _LINEAR_ONLY else (*LINEAR, "Conv2d")
 
     def adapt(model: nn.Module, rank: int | None, _options: Options) -> nn.Module:
         own = deepcopy(config)

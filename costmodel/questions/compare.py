@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.cell.request import Request, numbers_only
-from costmodel.contract import GROUPS, PHASES, STEP_PHASES
+from costmodel.contract import FIRST, GROUPS, PHASES, STEP_PHASES
 from costmodel.methods import REFERENCE
 from costmodel.questions.estimate import Estimate, answer
-from costmodel.results import INTEGER, NUMBER, TEXT, Several, frame
+from costmodel.results import INTEGER, NUMBER, TEXT, LeftOut, Several, frame
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Side:
             return {}
         memory = {name: estimate.memory[name] for name in ("peak", "sum_of_group_peaks")}
         flops = estimate.flops[self.convention]
-        first = flops["forward"] + flops["backward"] + flops["optimizer_first"]
+        first = sum(flops.get(FIRST[phase], flops[phase]) for phase in FIRST) + flops["optimizer_first"]
         return {**memory, "step": step_flops(estimate, self.convention), "first_step": first}
 
 
@@ -61,16 +61,19 @@ class Comparison(Several[Side]):
 
     Attributes:
         convention: how FLOPs are counted.
+        left_out: default methods that do not apply, with the reason.
     """
 
     SCHEMA: ClassVar[str] = "costmodel.compare/1"
 
     convention: str
+    left_out: tuple[LeftOut, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """Return each cell's estimate as in the contract, with its ratios to full fine-tuning."""
         cells = [{**side.estimate.to_dict(), "step": side.step, "ratios": side.ratios} for side in self]
-        return {"reference": REFERENCE, "convention": self.convention, "cells": cells}
+        left_out = [one._asdict() for one in self.left_out]
+        return {"reference": REFERENCE, "convention": self.convention, "cells": cells, "left_out": left_out}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each cell: memory groups and totals in bytes, phases in FLOPs, ratios."""
@@ -100,6 +103,7 @@ def compare(
     convention: str,
     models: Sequence[Hashable] | None = None,
     say: Callable[[str], None] = lambda _: None,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Comparison:
     """Estimate cells, each beside full fine-tuning of the same model, where that is among them.
 
@@ -108,6 +112,7 @@ def compare(
         convention: how FLOPs are counted.
         models: what tells the models apart, for each cell; their names if left out. Two modules may have one name.
         say: told what is being traced.
+        left_out: default methods that do not apply.
 
     Raises:
         InputError: for a name where a number is needed, and as `answer`.
@@ -122,7 +127,7 @@ def compare(
         model: estimate for model, estimate in zip(own, estimates, strict=True) if estimate.method == REFERENCE
     }
     sides = (Side(estimate, references.get(model), convention) for model, estimate in zip(own, estimates, strict=True))
-    return Comparison(tuple(sides), convention)
+    return Comparison(tuple(sides), convention, left_out)
 
 
 def step_flops(estimate: Estimate, convention: str) -> int:

@@ -10,7 +10,7 @@ from costmodel.cell.axes import AXIS, RESOLUTION
 from costmodel.cell.request import Request, numbers_only
 from costmodel.questions.size import Budget, Fit, fit
 from costmodel.questions.tradeoff import recommend
-from costmodel.results import INTEGER, TEXT, Several, frame
+from costmodel.results import INTEGER, TEXT, LeftOut, Several, frame
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
@@ -72,15 +72,18 @@ class Fits(Several[Fit]):
 
     Attributes:
         answers: the same by budget and model.
+        left_out: default methods that do not apply, with the reason.
     """
 
     SCHEMA: ClassVar[str] = "costmodel.size/1"
 
     answers: tuple[Answer, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """Return what fits by budget and model, with the method to take."""
-        return {"answers": [one.to_dict() for one in self.answers]}
+        left_out = [one._asdict() for one in self.left_out]
+        return {"answers": [one.to_dict() for one in self.answers], "left_out": left_out}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each method of each answer; a rank that is ``unlimited`` has no largest value."""
@@ -98,7 +101,10 @@ class Fits(Several[Fit]):
 
 
 def fits(
-    cells: Sequence[Sequence[Cell]], budgets: Sequence[Budget], say: Callable[[str], None] = lambda _: None
+    cells: Sequence[Sequence[Cell]],
+    budgets: Sequence[Budget],
+    say: Callable[[str], None] = lambda _: None,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Fits:
     """Find out how cells stand to budgets.
 
@@ -106,6 +112,7 @@ def fits(
         cells: for each model its methods, each with its point, numbers only.
         budgets: what there is; each is compared with every cell.
         say: told what is being fitted.
+        left_out: default methods that do not apply.
 
     Raises:
         InputError: for a name where a number is needed, and as `fit`.
@@ -121,4 +128,4 @@ def fits(
                 say(f"fitting {source.setup.label}")
                 found.append(fit(source, asked, budget))
             answers.append(Answer(of[0][0].setup.subject.name, budget, tuple(found)))
-    return Fits(tuple(found for one in answers for found in one.fits), tuple(answers))
+    return Fits(tuple(found for one in answers for found in one.fits), tuple(answers), left_out)

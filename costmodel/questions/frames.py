@@ -15,7 +15,7 @@ from costmodel.contract import AXES
 from costmodel.errors import InputError
 from costmodel.files import FORMULA, replacing
 from costmodel.questions.sweep import COLUMNS, Chunk, Grid, Refusal, Say, sweep
-from costmodel.results import Result
+from costmodel.results import LeftOut, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,7 @@ class Sweep(Result):
         points: how many there are.
         chunks: the points with their costs, in the order of the grids; none where they were not to be kept.
         refusals: the points that have no cost, with the reason, for each cell that has any.
+        left_out: default methods that do not apply, with the reason.
     """
 
     SCHEMA: ClassVar[str] = "costmodel.sweep/1"
@@ -57,13 +58,14 @@ class Sweep(Result):
     points: int
     chunks: tuple[Chunk, ...]
     refusals: tuple[Refusal, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return self.points
 
     def content(self) -> dict[str, Any]:
         """Return one row for each point, FLOPs and bytes: `SCHEMA` has the columns."""
-        return {"rows": self._table().to_pylist()}
+        return {"rows": self._table().to_pylist(), "left_out": [one._asdict() for one in self.left_out]}
 
     def to_frame(self) -> pd.DataFrame:
         """Return the same rows as one pandas frame; numbers have pandas' nullable integer type."""
@@ -77,7 +79,11 @@ class Sweep(Result):
 
 
 def gathered(
-    grids: Sequence[Grid], say: Say = lambda *_: None, use: Callable[[Chunk], object] | None = None, keep: bool = True
+    grids: Sequence[Grid],
+    say: Say = lambda *_: None,
+    use: Callable[[Chunk], object] | None = None,
+    keep: bool = True,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Sweep:
     """Evaluate grids and gather what comes of them.
 
@@ -86,6 +92,7 @@ def gathered(
         say: told what is being worked on, points done and points in all.
         use: gets each chunk as it is made.
         keep: whether the result has the chunks; without them memory does not grow with their number.
+        left_out: default methods that do not apply.
 
     Raises:
         InputError: where no point has a cost.
@@ -104,7 +111,7 @@ def gathered(
             chunks.append(found)
     if not points:
         raise InputError(refusals[0].reason)
-    return Sweep(points, tuple(chunks), tuple(refusals))
+    return Sweep(points, tuple(chunks), tuple(refusals), left_out)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from costmodel.errors import InputError
 from costmodel.files import check_picture
 from costmodel.methods import METHODS, PAPER, Method, Options, check_rank_allowed, find
 from costmodel.options import CONVENTION, Choices, Option, options_of
+from costmodel.questions.applicable import applicable
+from costmodel.results import LeftOut
 from costmodel.terminal import declared
 
 
@@ -179,6 +181,14 @@ class CellsArguments(NamedTuple):
             if not any(option in method.options for method in methods):
                 methods[0].check(self.cell.options, DEFAULT_TRAINING)
         return [self._cell(model, method, told).setup() for model in self._models() for method in methods]
+
+    def applicable(self) -> tuple[list[Setup], tuple[LeftOut, ...]]:
+        """Return the setups, and which default methods are left out, because they do not apply.
+
+        Raises:
+            InputError: as `setups`, and where a model has no method left.
+        """
+        return applicable(self.setups(), named=bool(self.methods))
 
     def _models(self) -> list[str]:
         """Return each model once, whatever names it is asked for by."""

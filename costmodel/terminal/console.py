@@ -40,6 +40,11 @@ def print_json(result: Result) -> None:
     print(result.to_json())
 
 
+def note(text: str) -> None:
+    """Say a line on standard error."""
+    print(f"costmodel: {one_line(text)}", file=sys.stderr)
+
+
 @contextmanager
 def working() -> Iterator[Callable[[str], None]]:
     """Show on standard error what is being worked on, from the first word on, where that is a terminal."""

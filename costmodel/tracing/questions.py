@@ -61,7 +61,14 @@ def asks(name: str, given: list[torch.Tensor]) -> type | None:
     return float if given[0].dtype.is_floating_point else int
 
 
-_BETWEEN = ("/costmodel/tracing/", "/torch/_dynamo/", "/torch/_compile.py", "/torch/_tensor.py", "/torch/_subclasses/", "/torch/utils/")
+_BETWEEN = (
+    "/costmodel/tracing/",
+    "/torch/_dynamo/",
+    "/torch/_compile.py",
+    "/torch/_tensor.py",
+    "/torch/_subclasses/",
+    "/torch/utils/",
+)
 
 
 def _site() -> str:

@@ -12,7 +12,7 @@ from costmodel.options import Name
 from costmodel.output.export import c, latex, python, text
 from costmodel.output.export.forms import EVERYTHING, ClosedForms, conditions, sizes_in
 from costmodel.output.export.text import expression
-from costmodel.results import INTEGER, TEXT, Several, frame
+from costmodel.results import INTEGER, TEXT, LeftOut, Several, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,11 +24,13 @@ class Formulas(Several[ClosedForms]):
 
     Attributes:
         keys: which quantities are written as text.
+        left_out: default methods that do not apply, with the reason.
     """
 
     SCHEMA: ClassVar[str] = "costmodel.formula/1"
 
     keys: tuple[str, ...] = EVERYTHING
+    left_out: tuple[LeftOut, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """Return each cell's regions; ``formula`` of each and ``domain`` are what `CostFormula.from_dict` reads."""
@@ -43,6 +45,7 @@ class Formulas(Several[ClosedForms]):
                 }
                 for cell in self
             ],
+            "left_out": [one._asdict() for one in self.left_out],
         }
 
     def text(self, form: str = "text") -> str:

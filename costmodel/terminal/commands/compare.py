@@ -36,13 +36,13 @@ def compare(
     figure: Annotated[Figure, declared.Option(help="What --plot draws.")] = Figure.MEMORY,
 ) -> None:
     """Put methods and models side by side: memory groups, FLOPs of each phase, and ratios to full fine-tuning."""
-    setups = cells.setups()
+    setups, left_out = cells.applicable()
     asked = [
         (Source(setup), request, cells.alias(setup))
         for setup, request in zip(setups, cells.requests(setups), strict=True)
     ]
     with working() as say:
-        found = compared(asked, convention, say=say)
+        found = compared(asked, convention, say=say, left_out=left_out)
     if plot is not None:
         _draw(found, figure, plot)
     if as_json:
@@ -82,11 +82,12 @@ def _models(sides: Sequence[Side]) -> list[str]:
     return list(dict.fromkeys(side.estimate.model for side in sides))
 
 
-def _blocks(sides: Sequence[Side]) -> list[Block]:
+def _blocks(sides: Comparison) -> list[Block]:
     blocks: list[Block] = []
     for model in _models(sides):
         chosen = [side for side in sides if side.estimate.model == model]
         blocks += [Line(_heading(chosen), "bold"), Line(), _memory(chosen), Line(), _flops(chosen), Line()]
+    blocks += [Line(f"{one}.") for one in sides.left_out]
     blocks.append(Line(f"Of a method's row, 'of {REFERENCE}' is the share of what full fine-tuning takes. {_LEGEND}"))
     return blocks
 

@@ -13,7 +13,7 @@ from costmodel.output.export import FORMAT, FORMATS, QUANTITY, SELECTIONS, Formu
 from costmodel.questions.forms import BATCH, closed_forms, command_line
 from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellsArguments, takes_cells
-from costmodel.terminal.console import working
+from costmodel.terminal.console import note, working
 
 
 def _symbolic_batch(command: Callable[..., None]) -> Callable[..., None]:
@@ -45,7 +45,7 @@ def formula(
     QUANTITY.check(f"--quantity {quantity}", quantity)
     if standalone and form != "latex":
         raise InputError(f"--standalone: only LaTeX has documents, not {form}; add --format latex")
-    setups = cells.setups()
+    setups, left_out = cells.applicable()
     cells.check_rank(setups)
     sizes = {BATCH.option: str(BATCH.default), **cells.cell.sizes}
     told = [*cells.cell.told.words, *cells.cell.options.words, *cells.cell.training.words]
@@ -55,7 +55,9 @@ def formula(
             closed_forms(setup, sizes, cells.alias(setup), command, partial(say, f"tracing {setup.label}"))
             for setup in setups
         ]
-    text = Formulas(tuple(found), SELECTIONS[quantity]).text(form)
+    for one in left_out:
+        note(str(one))
+    text = Formulas(tuple(found), SELECTIONS[quantity], left_out).text(form)
     if standalone:
         from costmodel.output.export.latex import document
 

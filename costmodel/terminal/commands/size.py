@@ -48,13 +48,13 @@ def size(
     memories = [read_bytes("memory", text) for text in memory] if memory else [None]
     works = [read_flops("flops", text) for text in flops] if flops else [None]
     budgets = [Budget(*pair, convention) for pair in product(memories, works)]
-    setups = cells.setups()
+    setups, left_out = cells.applicable()
     asked = cells.requests(setups)
     of: dict[str, list[tuple[Source, Request]]] = {}
     for setup, request in zip(setups, asked, strict=True):
         of.setdefault(setup.subject.name, []).append((Source(setup), request))
     with working() as say:
-        found = fits(list(of.values()), budgets if memory or flops else (), say)
+        found = fits(list(of.values()), budgets if memory or flops else (), say, left_out)
         drawn = {model: frontier(of[model], convention) for model in of} if plot is not None else {}
     if plot is not None:
         _draw(drawn, asked, budgets, plot)
@@ -62,6 +62,7 @@ def size(
         print_json(found)
     else:
         blocks = [block for answer in found.answers for block in _blocks(answer)]
+        blocks += [Line(f"{one}.") for one in found.left_out]
         show(blocks or [Line(f"the frontier is drawn in {plot}; give --memory or --flops to see what fits")])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,10 +10,11 @@ from costmodel.cell import ranges
 from costmodel.cell.axes import spelled
 from costmodel.contract import AXES
 from costmodel.errors import InputError, unknown
+from costmodel.results import LeftOut
 from costmodel.sources.source import Source
 from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellsArguments, PlotFile, takes_cells
-from costmodel.terminal.console import one_line, print_json, progress
+from costmodel.terminal.console import note, print_json, progress
 from costmodel.terminal.declared import AsJson
 from costmodel.terminal.tables import Row, Table, show
 from costmodel.units import size, work
@@ -55,7 +55,7 @@ def sweep(
 
     if quantity not in COLUMNS:
         raise unknown("quantity", quantity, COLUMNS)
-    grids = _grids(cells)
+    grids, left_out = _grids(cells)
     total = sum(map(len, grids))
     limit = MOST_SHOWN if plot is None and not as_json else MOST_DRAWN
     kept = output is not None and plot is None and not as_json
@@ -70,35 +70,31 @@ def sweep(
             if append is not None:
                 append(frames.rows(chunk))
 
-        found = frames.gathered(grids, say, write, keep=not kept)
+        found = frames.gathered(grids, say, write, keep=not kept, left_out=left_out)
     if plot is not None:
         _draw(found.to_frame(), quantity, plot)
-    for refusal in found.refusals:
-        _say(str(refusal))
+    for missing in (*found.left_out, *found.refusals):
+        note(str(missing))
     if output is not None:
-        _say(f"{len(found):,} points written to {output}")
+        note(f"{len(found):,} points written to {output}")
     if as_json:
         print_json(found)
     elif output is None and total <= MOST_SHOWN:
         show([_table(found.to_frame())])
     elif output is None:
-        _say(f"{total:,} points drawn in {plot}; --output FILE or --json has their numbers")
+        note(f"{total:,} points drawn in {plot}; --output FILE or --json has their numbers")
 
 
-def _say(text: str) -> None:
-    print(f"costmodel: {one_line(text)}", file=sys.stderr)
-
-
-def _grids(cells: CellsArguments) -> list[Grid]:
+def _grids(cells: CellsArguments) -> tuple[list[Grid], tuple[LeftOut, ...]]:
     from costmodel.questions.sweep import grid_of
 
     values = {name: ranges.read(name, text) for name, text in spelled(cells.cell.sizes).items()}
     asked: dict[str, Any] = {name: ranges.stand_in(name, found) for name, found in values.items()}
     probe = cells._replace(cell=cells.cell.but(**asked))
-    setups = probe.setups()
+    setups, left_out = probe.applicable()
     cells.check_rank(setups)
     probe.requests(setups)
-    return [grid_of(Source(setup), values) for setup in setups]
+    return [grid_of(Source(setup), values) for setup in setups], left_out
 
 
 def _draw(frame: pd.DataFrame, quantity: str, path: Path) -> None:
