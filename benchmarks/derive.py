@@ -26,7 +26,6 @@ import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from costmodel.cell.request import request
 from costmodel.cell.setup import Setup, setup_of
@@ -35,8 +34,8 @@ from costmodel.methods import PAPER
 from costmodel.sources.derive import Tracer, derive
 from costmodel.sources.regions import SHORT_RANKS
 from costmodel.sources.source import Source
+from costmodel.tracing.fakes import Fakes
 from costmodel.tracing.protocol import adapted_model, batch, optimizer_of, two_steps
-from costmodel.tracing.step import make_fake
 from validate.step.instruments import SecondOpinion
 from validate.step.ready import ready
 
@@ -50,9 +49,10 @@ def seconds(work: Callable[[], Any]) -> float:
 def on_fake_tensors(setup: Setup, point: Point) -> float:
     """Seconds of both steps, as the contract has them, under MemTracker (guarded for frozen parameters) and fake."""
     model, tracker = adapted_model(setup, point, "meta"), SecondOpinion()
-    with FakeTensorMode():
-        make_fake(model)
-        optimizer, given = optimizer_of(model, setup, point), batch(setup, point, torch.empty)
+    fakes = Fakes()
+    with fakes.mode:
+        fakes.of_model(model)
+        optimizer, given = optimizer_of(model, setup, point), batch(setup, point, torch.empty, model=model)
         tracker.attach(model, optimizer, given.tensors)
         with tracker:
             return seconds(lambda: two_steps(model, optimizer, given, setup, tracker.phase))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context
@@ -24,11 +24,12 @@ from typing import Any
 from costmodel.files import write_whole
 from costmodel.sources.versions import installed
 from costmodel.terminal.console import progress
-from costmodel.tracing.cpu import ANSWERED, COMPOSITES, CORRECTED
+from costmodel.tracing.cpu import ANSWERED, COMPOSITES, CORRECTED, MEASURED, SPARSE
 from costmodel.tracing.memo import ShapeMemo
 from validate.operators.database import entries, name_of
 from validate.operators.verdicts import Verdict, judged
 
+BEGIN = "<!-- generated: benchmarks/operators.py --write -->\n"
 PAGE = Path(__file__).parents[1] / "docs" / "operators.md"
 
 
@@ -61,46 +62,36 @@ def summary(found: list[Verdict]) -> str:
     return f"{len(found)} entries, {runs:,} runs equal: {told}"
 
 
-def table(columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [columns, ("---",) * len(columns), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def page(found: list[Verdict]) -> str:
-    corrected = [(name.removeprefix("aten."), row.reason) for name, row in {**CORRECTED, **ANSWERED}.items()]
+    """Return what stands on the page after its introduction."""
+    corrected = [(name.removeprefix("aten."), row.reason) for name, row in {**CORRECTED, **ANSWERED, **SPARSE}.items()]
+    corrected += [(name.removeprefix("aten."), reason) for name, reason in MEASURED.items()]
     corrected += [(function.__name__, reason) for function, (_, reason) in COMPOSITES.items()]
-    torch = installed(())["torch"]
-    refused = (verdict for verdict in found if verdict.word == "refused")
-    return f"""# Operators
+    refused = [verdict for verdict in found if verdict.word == "refused"]
+    rows = (
+        (one.name, one.dtype, one.word, f"{one.equal:,}", f"{sum(one.refused.values()):,}", f"{one.failed:,}")
+        for one in found
+    )
+    parts = (
+        f"torch {installed(())['torch']}: {summary(found)}.",
+        "## Corrected",
+        table(("operator", "what the CPU does otherwise"), sorted(corrected)),
+        "## Refused",
+        table(("entry", "runs refused", "runs equal", "reason of most"), map(refusal, refused)),
+        "## Every entry",
+        table(("entry", "dtype", "verdict", "runs equal", "refused", "fail on the CPU"), rows),
+    )
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
-What an operator costs on the CPU is decided by its kernel; a trace without data sees its kernel of shapes. Where the two differ silently, an answer is
-wrong without a word. So every entry of torch's own database of operators is run both ways, forward and backward, and the bytes alive after each
-operator are compared:
 
-```bash
-.venv/bin/python benchmarks/operators.py --jobs 2
-```
-
-torch {torch}: {summary(found)}. A run is one sample with its sizes taken 1, 2 or 3 times, gradients of all floating inputs, of the first one or of the others, and
-inputs that are no floats with or without their values. Calls that only look at a storage in another way are left out on both sides, and those whose results
-have no elements: they make nothing, and torch runs others of them on tensors without data. An entry is *refused* if one of its runs is; the others are
-equal. Samples of entries that take no float32 are integers, booleans or complex numbers. *Not run* are entries without a sample for the CPU.
-
-## Corrected
-
-Here the tracer does as the CPU's kernel does (`costmodel/tracing/cpu.py`):
-
-{table(("operator", "what the CPU does otherwise"), iter(sorted(corrected)))}
-`convolution_backward`, `native_layer_norm_backward` and their like leave a gradient out that is not asked for; some kernels of shapes make it all the same.
-
-## Refused
-
-One line names the operator. Nearly all return a shape, or take a path, that only data could tell.
-
-{table(("entry", "runs refused", "of", "reason"), ((verdict.name, f"{sum(verdict.refused.values()):,}", f"{sum(verdict.refused.values()) + verdict.equal:,}", max(verdict.refused, key=verdict.refused.__getitem__)) for verdict in refused))}
-## Every entry
-
-{table(("entry", "dtype", "verdict", "runs equal", "refused", "fail on the CPU"), ((verdict.name, verdict.dtype, verdict.word, f"{verdict.equal:,}", f"{sum(verdict.refused.values()):,}", f"{verdict.failed:,}") for verdict in found))}"""
+def refusal(verdict: Verdict) -> tuple[str, ...]:
+    reason = max(verdict.refused, key=verdict.refused.__getitem__)
+    return verdict.name, f"{sum(verdict.refused.values()):,}", f"{verdict.equal:,}", reason
 
 
 def main() -> int:
@@ -117,7 +108,8 @@ def main() -> int:
             print(verdict.word, verdict.name, verdict.first or dict(verdict.refused))
     print(summary(found))
     if told.write:
-        write_whole(PAGE, page(found))
+        introduction, begin, _ = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        write_whole(PAGE, f"{introduction}{begin}\n{page(found)}")
     return int(any(verdict.different for verdict in found))
 
 

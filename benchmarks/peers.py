@@ -78,22 +78,22 @@ def real_model(spec: Any) -> Given:
     from costmodel.tracing.protocol import adapted_model, batch, some_tensor
 
     model = adapted_model(spec.setup, spec.at, "cpu")
-    return Given(model=model, x=batch(spec.setup, spec.at, some_tensor).positional[0])
+    return Given(model=model, x=batch(spec.setup, spec.at, some_tensor, model=model).positional[0])
 
 
 def fake_model(spec: Any) -> Given:
     """Model, optimizer and batch on fake tensors. peft cannot adapt a fake module: it is made fake afterwards."""
     import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
 
+    from costmodel.tracing.fakes import Fakes
     from costmodel.tracing.protocol import adapted_model, batch, optimizer_of
-    from costmodel.tracing.step import make_fake
 
     model = adapted_model(spec.setup, spec.at, "meta")
-    with FakeTensorMode() as mode:
-        make_fake(model)
+    fakes = Fakes()
+    with fakes.mode as mode:
+        fakes.of_model(model)
         optimizer = optimizer_of(model, spec.setup, spec.at)
-        made = batch(spec.setup, spec.at, torch.empty)
+        made = batch(spec.setup, spec.at, torch.empty, model=model)
     return Given(model=model, batch=made, optimizer=optimizer, mode=mode, setup=spec.setup)
 
 

@@ -31,9 +31,9 @@ def size(nbytes: int) -> str:
     return _scaled(nbytes, 1024, _BINARY)
 
 
-def work(flops: int | Fraction) -> str:
-    """Write FLOPs with a decimal unit: ``1.18 GFLOPs``."""
-    return _scaled(float(flops), 1000, _DECIMAL)
+def work(flops: int | Fraction, *, at_least: bool = False) -> str:
+    """Write FLOPs with a decimal unit: ``1.18 GFLOPs``; ``at least`` where some operators are not counted."""
+    return f"{'at least ' if at_least else ''}{_scaled(float(flops), 1000, _DECIMAL)}"
 
 
 def read_bytes(option: str, text: str) -> int:

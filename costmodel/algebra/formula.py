@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import mul
 from typing import Any, TypeVar
@@ -80,14 +80,18 @@ class CostFormula:
         quantities: an expression for each name in `QUANTITIES`, and in `FIRST_QUANTITIES` where step 0 is another.
         sizes: the named sizes that occur, each with its definition in a base symbol.
         domain: where the formula holds; it says nothing elsewhere.
+        lower_bound: whether the step has an operator without a rule, so that arithmetic FLOPs are at least these.
     """
 
     quantities: Mapping[str, Expression]
     sizes: Mapping[str, Size]
     domain: Domain
+    lower_bound: bool = False
 
     @staticmethod
-    def build(quantities: Mapping[str, Expression], sizes: Iterable[Size], domain: Domain) -> CostFormula:
+    def build(
+        quantities: Mapping[str, Expression], sizes: Iterable[Size], domain: Domain, *, lower_bound: bool = False
+    ) -> CostFormula:
         """Build a formula from expressions whose symbols are size keys, numbering the sizes that occur."""
         used = {symbol for expression in quantities.values() for term in expression for symbol in term.symbols}
         kept = [size for size in sizes if size.key in used and size.key != size.axis]
@@ -99,6 +103,7 @@ class CostFormula:
             {key: tuple(term.substitute(renamed) for term in terms) for key, terms in quantities.items()},
             {name: defined[name] for name in names.values()},
             domain,
+            lower_bound,
         )
 
     # -- numbers ---------------------------------------------------------------------------------------------------
@@ -162,7 +167,10 @@ class CostFormula:
             key: tuple({term.substitute(substitution) for term in terms}) for key, terms in self.quantities.items()
         }
         return CostFormula.build(
-            {key: largest(terms, domain, left) for key, terms in bound.items()}, left.values(), domain
+            {key: largest(terms, domain, left) for key, terms in bound.items()},
+            left.values(),
+            domain,
+            lower_bound=self.lower_bound,
         )
 
     @cached_property
@@ -270,9 +278,8 @@ class Derivation:
         """
         check_unknown(data["unknown"])
         unknown = dict(data["unknown"])
-        return Derivation(
-            CostFormula.from_dict(data["formula"]), unknown, int(data["grouped"]), bool(data["overcounted"])
-        )
+        formula = replace(CostFormula.from_dict(data["formula"]), lower_bound=bool(unknown))
+        return Derivation(formula, unknown, int(data["grouped"]), bool(data["overcounted"]))
 
 
 def _write(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:

@@ -10,14 +10,16 @@ from typing import NamedTuple
 from costmodel.contract import DEFAULTS, SIDES, Point
 from costmodel.errors import InputError
 
-DTYPES = ("float32", "bfloat16", "int64", "int32", "bool")
+DTYPES = ("float32", "bfloat16", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
 """Element types that an input may have."""
 
-FLOATING = ("float32", "bfloat16")
+FLOATING = ("float32", "bfloat16", "float16", "float64")
 """Those that hold pixels; the others hold numbers that stand for something."""
 
 _ENTRY = r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dims>[0-9A-Zx]+)(?::(?P<dtype>\w+))?"
-_EXAMPLES = "3x96x96, 3xHxW, 3x16xHxW, S:int64 or input_ids=S:int64,attention_mask=S:int64"
+_EXAMPLES = "3x96x96, 3xHxW, 3x16xHxW, N, S:int64 or input_ids=S:int64,attention_mask=S:int64"
+ALONE = "N"
+"""What is written for a tensor that has the batch alone as its extent: one number a sample."""
 
 
 class TensorSpec(NamedTuple):
@@ -41,7 +43,7 @@ class TensorSpec(NamedTuple):
     def __str__(self) -> str:
         named = f"{self.name}=" if self.name else ""
         dtype = "" if self.dtype == "float32" else f":{self.dtype}"
-        return f"{named}{'x'.join(map(str, self.dims))}{dtype}"
+        return f"{named}{'x'.join(map(str, self.dims)) or ALONE}{dtype}"
 
 
 class Lattice(NamedTuple):
@@ -94,8 +96,9 @@ IMAGES = InputSpec((TensorSpec((3, "H", "W")),))
 def parse(text: str) -> InputSpec:
     """Read an input specification such as ``3x96x96`` or ``input_ids=S:int64``.
 
-    One entry for each tensor, separated by commas: ``[name=]dims[:dtype]``. The batch is not written. In a single entry
-    of three or four numbers the last two become the default height and width; all other numbers are fixed.
+    One entry for each tensor, separated by commas: ``[name=]dims[:dtype]``. The batch is not written, but as ``N``
+    where there is nothing else: one number a sample. In a single entry of three or four numbers the last two become
+    the default height and width; all other numbers are fixed.
 
     Raises:
         InputError: for anything else.
@@ -111,7 +114,7 @@ def parse(text: str) -> InputSpec:
                 f"--input {entry}: expected [name=]sizes[:dtype] such as {_EXAMPLES}; dtypes: {', '.join(DTYPES)}"
             )
         dims: list[int | str] = []
-        for dim in match["dims"].split("x"):
+        for dim in match["dims"].split("x") if match["dims"] != ALONE else ():
             if dim in SIDES:
                 dims.append(dim)
             elif dim.isdigit() and 0 < int(dim) < 2**31:

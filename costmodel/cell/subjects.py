@@ -198,7 +198,8 @@ def _builder(make: Callable[[Point], nn.Module]) -> Callable[[str, Point], nn.Mo
 
     def build(device: str, point: Point) -> nn.Module:
         if device == "meta":
-            return emptied(_made_on_meta(make, point) or make(point))
+            made = _made_on_meta(make, point)
+            return emptied(make(point) if made is None else made)
         return make(point).to(device)
 
     return build
@@ -208,14 +209,12 @@ def _made_on_meta(make: Callable[[Point], nn.Module], point: Point) -> nn.Module
     """Make a model without data, or ``None`` where its constructor computes with its parameters.
 
     Then it has to be made with data, which is out of the question for the large sides that sizes are recognised by.
+    Whatever else is wrong shows itself there.
     """
     try:
         with parameters_on_meta():
             return make(point)
-    except (NotImplementedError, RuntimeError, InputError) as error:
-        # NotImplementedError and RuntimeError are torch's two ways to say that a tensor has no data.
-        if isinstance(error, InputError) and not isinstance(error.__cause__, (NotImplementedError, RuntimeError)):
-            raise
+    except Exception:
         if max(point.H or 0, point.W or 0) > LARGEST_WITH_DATA:
             raise
         return None
@@ -230,13 +229,14 @@ def parameters_on_meta() -> Iterator[None]:
     """
     import torch
     from torch import nn
+    from torch.nn.parameter import is_lazy
     from torch.utils.weak import WeakIdKeyDictionary
 
     register = nn.Module.register_parameter
     moved = WeakIdKeyDictionary()
 
     def register_on_meta(self: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        if parameter is not None and parameter.device.type != "meta":
+        if parameter is not None and parameter.device.type != "meta" and not is_lazy(parameter):
             if parameter not in moved:  # one parameter under two names stays one
                 moved[parameter] = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
             parameter = moved[parameter]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,26 +20,12 @@ def replace_tensors(model: nn.Module, replacement: Callable[[torch.Tensor], torc
         model: the module.
         replacement: returns what takes the place of a tensor, itself where nothing does; asked once for each.
     """
-    import torch
-
     made: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def new(tensor: torch.Tensor) -> torch.Tensor:
         if id(tensor) not in made:
             made[id(tensor)] = tensor, replacement(tensor)
         return made[id(tensor)][1]
-
-    def within(value: Any) -> Any:
-        """Return a value with what was replaced in it replaced; itself where nothing was."""
-        if isinstance(value, torch.Tensor):
-            return made[id(value)][1] if id(value) in made else value
-        if type(value) in (list, tuple):
-            changed = [within(item) for item in value]
-            return value if all(map(_same, changed, value)) else type(value)(changed)
-        if type(value) is dict:
-            items = {key: within(item) for key, item in value.items()}
-            return value if all(map(_same, items.values(), value.values())) else items
-        return value
 
     for module in model.modules():
         for members in (module._parameters, module._buffers):
@@ -48,8 +34,23 @@ def replace_tensors(model: nn.Module, replacement: Callable[[torch.Tensor], torc
                     members[name] = new(tensor)  # type: ignore[assignment]  # a parameter's place gets a parameter
     for module in model.modules():
         for name, value in vars(module).items():
-            if not (name.startswith("_") and name in _TORCHS) and (changed := within(value)) is not value:
+            if not (name.startswith("_") and name in _TORCHS) and (changed := _within(value, made)) is not value:
                 vars(module)[name] = changed
+
+
+def _within(value: Any, made: Mapping[int, tuple[torch.Tensor, torch.Tensor]]) -> Any:
+    """Return a value with what was replaced in it replaced; itself where nothing was."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return made[id(value)][1] if id(value) in made else value
+    if type(value) in (list, tuple):
+        changed = [_within(item, made) for item in value]
+        return value if all(map(_same, changed, value)) else type(value)(changed)
+    if type(value) is dict:
+        items = {key: _within(item, made) for key, item in value.items()}
+        return value if all(map(_same, items.values(), value.values())) else items
+    return value
 
 
 _TORCHS = frozenset({"_parameters", "_buffers", "_modules"})
@@ -77,7 +78,10 @@ class Emptied:
     def __call__(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor without data; itself where it has none already, or keeps it."""
         from torch import nn
+        from torch.nn.parameter import is_lazy
 
+        if is_lazy(tensor):
+            return type(tensor)(device="meta", dtype=tensor.dtype)  # type: ignore[call-arg]  # it has no shape yet
         if tensor.device.type == "meta" or keeps_values(tensor):
             return tensor
         empty = self._view(tensor)

@@ -38,6 +38,11 @@ class Side:
         return step_flops(self.estimate, self.convention)
 
     @property
+    def lower_bound(self) -> bool:
+        """Whether FLOPs are at least these, because the step has an operator without a rule."""
+        return self.estimate.lower_bound and self.convention == "arithmetic"
+
+    @property
     def ratios(self) -> dict[str, float | None]:
         """The share of what full fine-tuning takes: of ``peak``, ``sum_of_group_peaks``, ``step``, ``first_step``.
 
@@ -78,7 +83,8 @@ class Comparison(Several[Side]):
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each cell: memory groups and totals in bytes, phases in FLOPs, ratios."""
         integers = dict.fromkeys((*GROUPS, "sum_of_group_peaks", "peak", *PHASES, "step"), INTEGER)
-        columns = {"model": TEXT, "method": TEXT, **integers, **dict.fromkeys(_RATIOS.values(), NUMBER)}
+        ratios = dict.fromkeys(_RATIOS.values(), NUMBER)
+        columns = {"model": TEXT, "method": TEXT, **integers, "lower_bound": TEXT, **ratios}
         return frame(map(_row, self), columns)
 
 
@@ -94,6 +100,7 @@ def _row(side: Side) -> dict[str, Any]:
         **{name: estimate.memory[name] for name in ("sum_of_group_peaks", "peak")},
         **{phase: estimate.flops[side.convention][phase] for phase in PHASES},
         "step": side.step,
+        "lower_bound": side.lower_bound,
         **{_RATIOS[name]: ratio for name, ratio in side.ratios.items()},
     }
 

@@ -100,6 +100,11 @@ class Estimate(Result):
         return _frozen(_formulas(self.formula, self.setup.method.refreshes))
 
     @property
+    def lower_bound(self) -> bool:
+        """Whether the step has an operator without a rule, so that arithmetic FLOPs are at least these."""
+        return bool(self.unknown)
+
+    @property
     def setup(self) -> Setup:
         """Model, method and training that this is an estimate of."""
         return self._source.setup
@@ -129,7 +134,8 @@ class Estimate(Result):
         """Return the contract's JSON object, without the name of its schema."""
         names = ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown")
         told = {name: _plain(getattr(self, name)) for name in names}
-        return {**described(self.setup, self.alias), **told, "grouped_convolutions": self.grouped_convolutions}
+        counted = {"grouped_convolutions": self.grouped_convolutions, "lower_bound": self.lower_bound}
+        return {**described(self.setup, self.alias), **told, **counted}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each number: ``quantity``, ``part``, ``phase``, ``value``, ``unit``, ``formula``.

@@ -60,6 +60,7 @@ def _plain(found: Fit) -> dict[str, Any]:
         "fits": found.fits,
         "peak": found.cost.peak,
         "step": found.cost.step,
+        "lower_bound": found.cost.lower_bound,
         "largest": {SIZES[largest.axis]: None if largest.unlimited else largest.value for largest in found.largest},
         "unlimited": [SIZES[largest.axis] for largest in found.largest if largest.unlimited],
         "steps": {SIZES[largest.axis]: largest.step for largest in found.largest},
@@ -88,7 +89,7 @@ class Fits(Several[Fit]):
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each method of each answer; a rank that is ``unlimited`` has no largest value."""
         integers = ("memory", "flops", "peak", "step", *(f"largest_{name}" for name in SIZES.values()))
-        words = ("model", "method", "convention", "fits", "unlimited")
+        words = ("model", "method", "convention", "fits", "unlimited", "lower_bound")
         return frame(self._rows(), {**dict.fromkeys(words, TEXT), **dict.fromkeys(integers, INTEGER)})
 
     def _rows(self) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.string()) for name in ("model", "method")),
         *(pa.field(name, pa.int64()) for name in (*AXES, *COLUMNS)),
+        pa.field("lower_bound", pa.bool_()),
     ]
 )
 """A row for each point; an axis that the cell does not have is missing there."""
@@ -39,6 +40,7 @@ def rows(chunk: Chunk) -> pa.Table:
     columns += [
         pa.array(numbers[name]) if name in numbers else pa.nulls(length, pa.int64()) for name in (*AXES, *COLUMNS)
     ]
+    columns.append(pa.array(np.full(length, chunk.lower_bound)))
     return pa.table(columns, schema=SCHEMA)
 
 

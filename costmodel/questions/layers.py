@@ -16,6 +16,7 @@ from costmodel.errors import shown
 from costmodel.options import CONVENTION, Name
 from costmodel.questions.peak import timeline
 from costmodel.results import INTEGER, TEXT, Several, frame
+from costmodel.rules import arithmetic
 from costmodel.rules.call import whole
 from costmodel.tracing.attribution import alive, attribute
 from costmodel.tracing.record import StepRecord
@@ -85,6 +86,7 @@ class Layers(Several[LayerCost]):
         tree: whether a row includes all below it; else the rows add up.
         sort: what they are sorted by, one of `SORTED_BY`; ``None`` for the model's order.
         total: the cost of the step.
+        lower_bound: whether FLOPs are at least these, because the step has an operator without a rule.
     """
 
     SCHEMA: ClassVar[str] = "costmodel.layers/1"
@@ -97,11 +99,13 @@ class Layers(Several[LayerCost]):
     tree: bool
     sort: str | None
     total: LayerCost
+    lower_bound: bool = False
 
     def content(self) -> dict[str, Any]:
         """Return the cell, how its modules are shown, and their costs."""
         cell = {**described(self.setup, self.alias), "point": self.point.values()}
         shape = {"convention": self.convention, "depth": self.depth, "tree": self.tree, "sort": self.sort}
+        shape["lower_bound"] = self.lower_bound
         return {**cell, **shape, "modules": [row.to_dict() for row in self], "total": self.total.to_dict()}
 
     def to_frame(self) -> pd.DataFrame:
@@ -149,7 +153,8 @@ def by_module(
     if sort is not None and sort != "path":
         key = methodcaller("value", sort)
         rows = tuple(in_order(rows, key) if nested else sorted(rows, key=key, reverse=True))
-    return Layers(rows, setup, point, alias, convention, depth, nested, sort, total(own))
+    bound = convention == "arithmetic" and any(arithmetic.count(call.seen) is None for call in record.calls)
+    return Layers(rows, setup, point, alias, convention, depth, nested, sort, total(own), bound)
 
 
 def layers(record: StepRecord, convention: str = "arithmetic") -> tuple[LayerCost, ...]:

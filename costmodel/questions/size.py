@@ -64,17 +64,21 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a budget is compared with: the peak in bytes, FLOPs of a step after the first, bytes of gradients."""
+    """What a budget is compared with: the peak in bytes, FLOPs of a step after the first, bytes of gradients.
+
+    Where ``lower_bound`` is true, the step has operators that are not counted.
+    """
 
     peak: int
     step: int
     trained: int
+    lower_bound: bool = False
 
     @staticmethod
-    def of(numbers: Mapping[str, int], convention: str) -> Cost:
+    def of(numbers: Mapping[str, int], convention: str, *, lower_bound: bool = False) -> Cost:
         """Take it from the numbers of a formula."""
         step = sum(numbers[flops_key(convention, phase)] for phase in STEP_PHASES)
-        return Cost(numbers[PEAK], step, numbers[memory_key("grad")])
+        return Cost(numbers[PEAK], step, numbers[memory_key("grad")], lower_bound and convention == "arithmetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,8 @@ def fit(source: Source, asked: Request, budget: Budget) -> Fit:
         TraceError, LiftError: where no formula can be derived.
     """
     point = asked.numbers
-    cost = Cost.of(source.derivation(asked).formula.evaluate(point), budget.convention)
+    formula = source.derivation(asked).formula
+    cost = Cost.of(formula.evaluate(point), budget.convention, lower_bound=formula.lower_bound)
     search = _Search(source, point, budget)
     axes = [("r", ("r",)), ("N", ("N",)), ("S", ("S",)), ("side", ("H", "W"))]
     found = (search.largest(name, moved) for name, moved in axes if {*moved} <= point.keys())

@@ -84,12 +84,14 @@ class Chunk:
         model, method: the cell.
         points: values of each axis; arrays of one length.
         costs: each of `COLUMNS` at these points, FLOPs or bytes.
+        lower_bound: whether arithmetic FLOPs are at least these, because the step has an operator without a rule.
     """
 
     model: str
     method: str
     points: Mapping[str, Integers]
     costs: Mapping[str, Integers]
+    lower_bound: bool = False
 
     def __len__(self) -> int:
         return len(self.costs[SUM_OF_GROUP_PEAKS])
@@ -149,7 +151,7 @@ def sweep(grids: Sequence[Grid], say: Say, chunk: int = CHUNK) -> Iterator[Chunk
             done += len(kept)
             points = {axis: values[kept] for axis, values in points.items()}
             if kept.any():
-                yield Chunk(setup.subject.name, setup.method.name, points, costs)
+                yield Chunk(setup.subject.name, setup.method.name, points, costs, cell.lower_bound)
         if cell.reason:
             yield Refusal(setup.subject.name, setup.method.name, cell.refused, cell.reason)
         say(f"{setup.subject.name} {setup.method.name}", done, total)
@@ -166,6 +168,7 @@ class _Cell:
         self._by_rank = source.setup.options.targets is not None or bool(source.setup.method.identity)
         self.refused = 0
         self.reason = ""
+        self.lower_bound = False
 
     def costs(self, points: Mapping[str, Integers]) -> tuple[npt.NDArray[np.bool_], dict[str, Integers]]:
         """Return which points have a cost, and every quantity at those."""
@@ -190,6 +193,7 @@ class _Cell:
             if not self._source.setup.by_name:  # its code may branch on a size: checked for each pair of sides
                 inside &= np.logical_and.reduce([values == values[int(left.argmax())] for values in sides])
             if inside.any():
+                self.lower_bound |= formula.lower_bound
                 costs = with_sum(evaluate(formula, {axis: values[inside] for axis, values in points.items()}))
                 for key, numbers in costs.items():
                     found[key][inside] = numbers

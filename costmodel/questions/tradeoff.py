@@ -51,7 +51,8 @@ def frontier(cells: Sequence[tuple[Source, Request]], convention: str = "arithme
         for rank in ranks:
             at = point if rank is None else {**point, "r": rank}
             formula = source.derivation(request_at(source.setup, at)).formula
-            found.append((source.setup.method, rank, Cost.of(formula.evaluate(at), convention)))
+            cost = Cost.of(formula.evaluate(at), convention, lower_bound=formula.lower_bound)
+            found.append((source.setup.method, rank, cost))
     return [
         Configuration(
             own[0].name, *own[1:], on_frontier=not any(_beats(other, own) for other in found if other is not own)

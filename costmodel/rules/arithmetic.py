@@ -102,6 +102,32 @@ def _masked(call: Call) -> int:
     return int(call.arg("attn_mask") is not None)
 
 
+def _lstm(call: Call) -> Cost:
+    """OneDNN's fused LSTM layer in one direction: for each of T x N inputs of I, four gates of h from (I + h) numbers.
+
+    For each hidden element: of each gate two additions and a sigmoid or a hyperbolic tangent, and of c = f*c + i*g and
+    h = o*tanh(c) three products, one addition and a tangent.
+    """
+    (steps, batch, inputs), hidden = call.tensor("input").dims, call.arg("hidden_size")
+    gates = 4 * hidden * steps * batch
+    return {"matmul": 2 * gates * (inputs + hidden), "other": _LSTM_FORWARD * hidden * steps * batch}
+
+
+def _lstm_backward(call: Call) -> Cost:
+    """Gradients of inputs, states and both weights: twice the forward products, whatever is asked for."""
+    (steps, batch, inputs), hidden = call.tensor("input").dims, call.arg("hidden_size")
+    gates = 4 * hidden * steps * batch
+    return {"matmul": 4 * gates * (inputs + hidden), "other": _LSTM_BACKWARD * hidden * steps * batch}
+
+
+_LSTM_FORWARD = 4 * 2 + 3 * 4 + 2 * 1 + 4
+"""Two additions to each gate, three sigmoids of 4, two tangents, three products and an addition."""
+
+_LSTM_BACKWARD = 3 * 3 + 2 * 3 + 7 + 4
+"""Derivatives of three sigmoids and two tangents, 3 each; six products and an addition between states and gates; and
+an addition for each gate to the gradient of the bias."""
+
+
 def thin_svd(m: int, n: int) -> int:
     """FLOPs of a thin SVD of an m x n matrix by LAPACK's gesdd, the data-dependent bidiagonal part left out.
 
@@ -156,6 +182,8 @@ PRODUCTS: dict[str, Callable[[Call], Cost]] = {
     "convolution": _convolution,
     "convolution_backward": _convolution_backward,
     "_linalg_svd": _svd,
+    "mkldnn_rnn_layer": _lstm,
+    "mkldnn_rnn_layer_backward": _lstm_backward,
 }
 """Operators that cost ``matmul`` or ``svd``."""
 

@@ -33,6 +33,14 @@ SCHEMAS: Mapping[str, str] = {
     "_scaled_dot_product_flash_attention_for_cpu_backward": (
         "grad_out, query, key, value, out, logsumexp, dropout_p, is_causal, *, attn_mask=None, scale=None"
     ),
+    "mkldnn_rnn_layer": (
+        "input, weight0, weight1, weight2, weight3, hx_, cx_, reverse, batch_sizes, mode, hidden_size, num_layers, "
+        "has_biases, bidirectional, batch_first, train"
+    ),
+    "mkldnn_rnn_layer_backward": (
+        "input, weight1, weight2, weight3, weight4, hx_, cx_tmp, output, hy_, cy_, grad_output, grad_hy, grad_cy, "
+        "reverse, mode, hidden_size, num_layers, has_biases, train, bidirectional, batch_sizes, batch_first, workspace"
+    ),
     # element by element
     **dict.fromkeys(("add", "sub", "rsub"), "self, other, alpha=1"),
     **dict.fromkeys(("mul", "div", "eq", "ne"), "self, other"),

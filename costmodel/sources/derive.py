@@ -181,7 +181,7 @@ def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivat
         call.packet == "convolution_backward" and call.arg("groups") > 1 and call.arg("output_mask")[1]
         for call, _ in step.calls["backward"]
     )
-    formula = CostFormula.build(quantities, step.sizes.values(), domain)
+    formula = CostFormula.build(quantities, step.sizes.values(), domain, lower_bound=bool(unknown))
     return Derivation(formula, dict(unknown), grouped // micro_batches, gradients)
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from costmodel.machine.seconds.answer import Seconds
 
 
+AT_LEAST = "At least: some operators have no rule and are not counted; estimate names them. Memory is exact."
+
+
 def estimate_blocks(estimate: Estimate, formulas: bool) -> list[Block]:
     """Lay out an estimate.
 
@@ -29,22 +32,26 @@ def estimate_blocks(estimate: Estimate, formulas: bool) -> list[Block]:
     return blocks
 
 
-def _number(value: int | None, unit: str) -> str:
+def _number(value: int | None, unit: str, *, at_least: bool = False) -> str:
     if value is None:
-        return "formula"
-    return size(value) if unit == "B" else work(value)
+        return "at least formula" if at_least else "formula"
+    return size(value) if unit == "B" else work(value, at_least=at_least)
 
 
 def _flops(estimate: Estimate) -> Table:
     rows: list[Row] = []
-    for phase, label in PHASE_LABELS.items():
+    bound = estimate.lower_bound
+    for phase in estimate.flops["torch"]:
+        label = PHASE_LABELS.get(phase) or f"{phase.removesuffix('_first')}, step 0"
         kinds = estimate.flops["arithmetic"]["by_kind"][phase]
-        values = [estimate.flops["arithmetic"][phase], *kinds.values()]
-        values += [estimate.flops[convention][phase] for convention in ("torch", "paper")]
-        rows.append(Row((label, *(_number(value, "FLOP") for value in values))))
+        counted = [_number(estimate.flops["arithmetic"][phase], "FLOP", at_least=bound)]
+        counted += [_number(value, "FLOP", at_least=bound and kind == "other") for kind, value in kinds.items()]
+        others = [_number(estimate.flops[convention][phase], "FLOP") for convention in ("torch", "paper")]
+        rows.append(Row((label, *counted, *others)))
     if estimate.setup.method.refreshes:
         cells = [estimate.amortised(convention) for convention in CONVENTIONS]
         shown = ["formula" if value is None else work(value) for value in cells]
+        shown[0] = f"at least {shown[0]}" if bound else shown[0]
         label = f"optimizer, over T = {estimate.setup.options.update_gap}"
         rows.append(Row((label, shown[0], "", "", "", *shown[1:])))
     return Table(("FLOPs", "arithmetic", "= matmul", "+ svd", "+ other", "torch", "paper"), tuple(rows))
@@ -65,7 +72,9 @@ def _remarks(estimate: Estimate) -> list[str]:
         )
     if estimate.unknown:
         named = ", ".join(f"{name} ({times} calls)" for name, times in sorted(estimate.unknown.items()))
-        lines.append(f"Unknown operators, not in arithmetic: {named}.")
+        lines.append(
+            f"Operators without a rule, not in arithmetic, which is at least what is shown: {named}. Memory is exact."
+        )
     else:
         lines.append("Unknown operators: none.")
     if "atlas" in estimate.versions:

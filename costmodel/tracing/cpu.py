@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from costmodel.errors import TraceError
 from costmodel.tracing.fakes import Fakes
-from costmodel.tracing.values import is_real
+from costmodel.tracing.values import dense_parts, is_real
 
 
 def on_the_cpu(
@@ -30,6 +30,10 @@ def on_the_cpu(
     """
     name = str(func).rpartition(".")[0]
     given = partial(_argument, func, args, kwargs)
+    if name in SPARSE and tensors and all(tensor.layout is torch.sparse_coo for tensor in tensors):
+        return SPARSE[name].mend(fakes, given, None)
+    if name in MEASURED:
+        return fakes.measured(func, args, kwargs)
     if name in ANSWERED:
         return ANSWERED[name].mend(fakes, given, None)
     result = fakes.call(func, args, kwargs, tensors)
@@ -166,6 +170,12 @@ _NORM = Correction(
 )
 _GRID = Correction(_grid_sample_backward, "the grid's gradient is made whether it is asked for or not")
 
+
+def _lstm_backward(fakes: Fakes, _given: Given, result: Any) -> Any:
+    *others, one, _, for_state, for_cell = result
+    return *others, one, None if one is None else _like(fakes, one), for_state, for_cell
+
+
 _BAGS = "the bag of each index is made with one entry more, or not at all, and sizes are copied"
 
 CORRECTED: dict[str, Correction] = {
@@ -175,6 +185,7 @@ CORRECTED: dict[str, Correction] = {
         ("aten.mse_loss", "aten.smooth_l1_loss", "aten.binary_cross_entropy", "aten.soft_margin_loss"), _LOSS
     ),
     **dict.fromkeys(("aten.im2col", "aten.col2im"), _COLUMNS),
+    "aten.mkldnn_rnn_layer_backward": Correction(_lstm_backward, "the two biases have a gradient each"),
     "aten._embedding_bag": Correction(partial(_embedding_bag, trained=True), _BAGS),
     "aten._embedding_bag_forward_only": Correction(partial(_embedding_bag, trained=False), _BAGS),
     "aten.native_layer_norm_backward": Correction(
@@ -193,6 +204,30 @@ ANSWERED: dict[str, Correction] = {
     ),
 }
 """Operators whose shapes are worked out here, because torch's kernel of shapes refuses."""
+
+
+def _sparse(fakes: Fakes, like: torch.Tensor, entries: int) -> torch.Tensor:
+    """Return a sparse tensor with a number of entries, as one that is given has them."""
+    values, indices = dense_parts(like)
+    shape, table = (entries, *values.shape[1:]), (indices.shape[0], entries)
+    parts = fakes.fresh(table, _contiguous(table), indices.dtype), fakes.fresh(shape, _contiguous(shape), values.dtype)
+    with fakes.mode:
+        return torch.sparse_coo_tensor(*parts, tuple(like.shape), check_invariants=False)
+
+
+def _sparse_clone(fakes: Fakes, given: Given, _result: None) -> Any:
+    return _sparse(fakes, given("self"), len(dense_parts(given("self"))[0]))
+
+
+SPARSE: dict[str, Correction] = {
+    "aten.clone": Correction(_sparse_clone, "the copy of a sparse tensor has as many entries"),
+}
+"""Operators on sparse tensors, whose number of entries torch's kernel of shapes loses."""
+
+MEASURED: dict[str, str] = {
+    "aten.mkldnn_rnn_layer": "oneDNN's fused LSTM has a workspace of whole pages, which no kernel of shapes knows",
+}
+"""Operators that are run once for each of their shapes, to see what they make: why."""
 
 
 def _one_hot(tensor: torch.Tensor, num_classes: int = -1) -> torch.Tensor:

@@ -12,12 +12,14 @@ from torch._subclasses.fake_impls import has_meta, op_implementations_checks
 from torch._subclasses.fake_tensor import (
     FakeTensor,
     FakeTensorMode,
+    UnsupportedOperatorException,
     in_kernel_invocation_manager,
     unset_fake_temporarily,
 )
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from costmodel.cell.tensors import replace_tensors
+from costmodel.errors import TraceError
 
 CPU = torch.device("cpu")
 
@@ -30,7 +32,7 @@ class Fakes:
     """
 
     def __init__(self) -> None:
-        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True, allow_fallback_kernels=False)
         with unset_fake_temporarily():
             some = torch.empty(0, device="meta")
         self._state = dict(vars(FakeTensor(self.mode, some, CPU)))
@@ -45,18 +47,50 @@ class Fakes:
             given: the tensors among both.
         """
         if not (given and _has_shape_kernel(func) and "device" not in kwargs and all(map(self._is_plain, given))):
-            return func(*args, **kwargs)
+            return self._by_mode(func, args, kwargs)
         try:
             with in_kernel_invocation_manager(self.mode):
                 result = func(*args, **kwargs)
         except NotImplementedError:
-            return func(*args, **kwargs)
+            return self._by_mode(func, args, kwargs)
         with torch._C._DisableTorchDispatch():
             own = {id(tensor) for tensor in given}
             return tree_map_only(torch.Tensor, lambda made: made if id(made) in own else self._wrapped(made), result)
 
+    def _by_mode(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return func(*args, **kwargs)
+        except (UnsupportedOperatorException, NotImplementedError):
+            in_place = func._schema.name.endswith("_") and args and args[0].layout is torch.strided
+            return args[0] if in_place else self.measured(func, args, kwargs)
+
+    def measured(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what an operator returns by running it once on zeros, where nothing else tells.
+
+        Raises:
+            TraceError: where its arguments are too large for that, or a result shares a storage with one.
+        """
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        if any(tensor.layout is not torch.strided for tensor in given):
+            raise TraceError(f"{func} has no kernel of shapes for sparse tensors")
+        needed = sum(tensor.untyped_storage().nbytes() for tensor in given)
+        if needed > MEASURED_UP_TO:
+            raise TraceError(f"{func} has no kernel of shapes, and {needed:,} bytes are too many to run it for its own")
+        with unset_fake_temporarily():
+            real = {id(tensor): _zeros(tensor) for tensor in given}
+            own = {tensor.untyped_storage()._cdata for tensor in real.values()}
+            run = tree_map_only(torch.Tensor, lambda tensor: real[id(tensor)], (args, kwargs))
+            result = func(*run[0], **run[1])
+        if any(made.untyped_storage()._cdata in own for made in tree_leaves(result) if isinstance(made, torch.Tensor)):
+            raise TraceError(f"{func} has no kernel of shapes, and returns a part of what it is given")
+        return tree_map_only(torch.Tensor, self._like_real, result)
+
+    def _like_real(self, made: torch.Tensor) -> torch.Tensor:
+        return self.fresh(tuple(made.shape), made.stride(), made.dtype, made.untyped_storage().nbytes())
+
     def _is_plain(self, tensor: torch.Tensor) -> bool:
-        return type(tensor) is FakeTensor and tensor.fake_mode is self.mode and tensor.constant is None
+        dense = tensor.layout is torch.strided
+        return dense and type(tensor) is FakeTensor and tensor.fake_mode is self.mode and tensor.constant is None
 
     def on(
         self,
@@ -102,6 +136,14 @@ class Fakes:
         view = tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset()), tensor.dtype
         like = self.on(tensor.untyped_storage(), *view)
         return nn.Parameter(like, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else like
+
+
+MEASURED_UP_TO = 2**26
+"""Bytes of arguments up to which an operator without a kernel of shapes is run for its own."""
+
+
+def _zeros(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype).zero_()
 
 
 _CPP_KERNELS = frozenset({"aten.view.default", "aten._unsafe_view.default", "aten.slice.Tensor", "aten.select.int"})

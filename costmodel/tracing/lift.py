@@ -94,7 +94,7 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
             MemoryEvent(
                 left.storage,
                 left.group,
-                reader.nbytes(left, right, first_views[left.storage]) if left.kind == BIRTH else None,
+                reader.nbytes(left, right, first_views.get(left.storage)) if left.kind == BIRTH else None,
             )
             for left, right in zip(generic.events, corner.events, strict=True)
         ],

@@ -56,7 +56,7 @@ class ShapeMemo:
             recipe = self._recipes.get(key, _MISS)
         except TypeError:  # an argument that cannot be hashed
             return self._called(func, args, kwargs, given)
-        if recipe is None or any(map(_constant, given)):
+        if recipe is None or not all(map(_plain, given)):
             return self._called(func, args, kwargs, given)
         if recipe is not _MISS:
             return self._made(recipe, given)  # type: ignore[arg-type]  # neither None nor the mark of a miss
@@ -76,9 +76,9 @@ class ShapeMemo:
         return made[0] if kind is None else kind(made)
 
 
-def _constant(tensor: torch.Tensor) -> bool:
-    """Tell whether torch remembers the values of a tensor without data; an operator may have to forget them."""
-    return getattr(tensor, "constant", None) is not None
+def _plain(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor is dense, and torch remembers no values of it: an operator may have to forget them."""
+    return tensor.layout is torch.strided and getattr(tensor, "constant", None) is None
 
 
 def _signature(value: Any) -> Any:
@@ -163,6 +163,8 @@ def _recipe(result: Any, given: list[torch.Tensor]) -> _Recipe | None:
     if type(results) not in (tuple, list):
         return None
     parts = [_part(item, given) for item in results]
+    if None in parts:
+        return None
     fresh = [item.untyped_storage()._cdata for item in results if isinstance(item, torch.Tensor)]
     own = [key for key in fresh if key not in {tensor.untyped_storage()._cdata for tensor in given}]
     known = [part for part in parts if part is not None]
@@ -178,7 +180,7 @@ def _part(item: Any, given: list[torch.Tensor]) -> _Part | None:
     if not isinstance(item, FakeTensor):
         index = next((place for place, tensor in enumerate(given) if tensor is item), None)
         return None if index is None else _Argument(index)
-    if item.constant is not None or item.is_conj() or item.is_neg() or item._is_zerotensor():
+    if not _plain(item) or item.is_conj() or item.is_neg() or item._is_zerotensor():
         return None
     storage = item.untyped_storage()
     view = tuple(item.shape), item.stride(), int(item.storage_offset()), item.dtype

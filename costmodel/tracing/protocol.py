@@ -6,11 +6,12 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, reduce
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
@@ -50,8 +51,9 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
         InputError: when the method, or the model's constructor, refuses.
     """
     try:
-        model = setup.subject.build(device, point)
+        model = uncompiled(setup.subject.build(device, point))
         set_modes(model, setup.training.train_mode)
+        make_lazy_parts(model, setup, point, device)
         if setup.training.dtype != "float32":
             model = model.to(getattr(torch, setup.training.dtype))
         if setup.training.checkpoint:
@@ -64,6 +66,24 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
         reason = " ".join(str(error).split())
         raise InputError(f"{setup.subject.name} cannot be prepared for {setup.method.name}: {reason}") from error
     return _expected(adapted, nn.Module, f"method '{setup.method.name}' adapts {setup.subject.name}")
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """Return a module with the originals in the place of what ``torch.compile`` made: an optimizer step is the same."""
+    original = getattr(model, "_orig_mod", model)
+    for parent in list(original.modules()):
+        for name, child in parent.named_children():
+            if hasattr(child, "_orig_mod"):
+                setattr(parent, name, child._orig_mod)
+    return cast(nn.Module, original)
+
+
+def make_lazy_parts(model: nn.Module, setup: Setup, point: Point, device: str) -> None:
+    """Let lazy modules make their parameters, by the forward pass that torch's documentation asks for."""
+    if any(is_lazy(parameter) for parameter in (*model.parameters(), *model.buffers())):
+        with torch.device(device), torch.no_grad():
+            given = batch(setup, point, torch.zeros, model=model)
+            model(*given.positional, **given.named)
 
 
 def set_modes(model: nn.Module, mode: str) -> None:
@@ -119,7 +139,9 @@ class MakeTensor(Protocol):
         """Make it."""
 
 
-def batch(setup: Setup, point: Point, make: MakeTensor, labels: Iterable[tuple[int, ...]] = ()) -> Batch:
+def batch(
+    setup: Setup, point: Point, make: MakeTensor, labels: Iterable[tuple[int, ...]] = (), *, model: nn.Module
+) -> Batch:
     """Make a batch for a point.
 
     Args:
@@ -127,11 +149,14 @@ def batch(setup: Setup, point: Point, make: MakeTensor, labels: Iterable[tuple[i
         point: the sizes.
         make: makes a tensor of a shape and a dtype.
         labels: shapes of the labels, see `shapes_of_labels`.
+        model: what takes it: pixels have the element type of its parameters where all have one.
     """
+    own = {parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()}
+    pixels = str(own.pop()).removeprefix("torch.") if len(own) == 1 else setup.training.dtype
     positional = []
     named = {}
     for spec in setup.subject.inputs.tensors:
-        dtype = setup.training.dtype if spec.dtype == "float32" else spec.dtype
+        dtype = pixels if spec.dtype == "float32" else spec.dtype
         tensor = make(spec.shape(point), dtype=getattr(torch, dtype))
         if spec.name:
             named[spec.name] = tensor

@@ -172,8 +172,10 @@ class Reader:
             self._value(a.outputs, b.outputs, where),
         )
 
-    def nbytes(self, a: StorageEvent, b: StorageEvent, views: tuple[TensorRef, TensorRef]) -> Polynomial:
+    def nbytes(self, a: StorageEvent, b: StorageEvent, views: tuple[TensorRef, TensorRef] | None) -> Polynomial:
         """Read the bytes of a new storage, by the first tensor over it where that fills it."""
+        if views is None:  # a part of a sparse tensor
+            return self.read((a.nbytes, b.nbytes), "a storage")
         left, right = views
         width = itemsize(left.dtype)
         if (a.nbytes, b.nbytes) == (width * product(left.shape), width * product(right.shape)):

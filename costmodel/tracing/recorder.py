@@ -21,6 +21,7 @@ from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.questions import Answers, Certain, asks
 from costmodel.tracing.record import BIRTH, DEATH, REGROUP, OpCall, StorageEvent, TensorRef, tensors
 from costmodel.tracing.values import (
+    dense_parts,
     has_values,
     is_real,
     largest_number,
@@ -33,6 +34,7 @@ _NOT_OPERATORS = ("profiler.", "prim.")
 """Namespaces of torch's profiler marks (``Optimizer.step`` emits them) and of questions such as a tensor's device."""
 
 
+_SPARSE = "aten._sparse_coo_tensor_with_dims_and_tensors.default"
 _DEVICE = "prim.device.default"
 _name = cache(str)
 """The name of an operator: ``aten.add.Tensor``."""
@@ -97,7 +99,7 @@ class Recorder(TorchDispatchMode):
                 watch = self._watch(tensor.untyped_storage())
                 if not watch.counted:
                     self._birth(watch, group)
-                    self.setup.append(self._ref(tensor, watch))
+                    self.setup.append(self._ref(tensor))
                     self.owners[watch.serial] = _without_adapter_prefix(name)
         for parameter in model.parameters():
             if parameter.requires_grad:
@@ -126,8 +128,9 @@ class Recorder(TorchDispatchMode):
     def regroup(self, tensors: Iterable[torch.Tensor], group: str) -> None:
         """Move the storages of ``tensors`` to ``group``."""
         for tensor in tensors:
-            serial = self._watch(tensor.untyped_storage()).serial
-            self.events.append(StorageEvent(REGROUP, serial, 0, group))
+            for part in dense_parts(tensor):
+                serial = self._watch(part.untyped_storage()).serial
+                self.events.append(StorageEvent(REGROUP, serial, 0, group))
 
     def close(self) -> None:
         """Remove every hook."""
@@ -138,7 +141,8 @@ class Recorder(TorchDispatchMode):
         if gradient is not None:
             self.regroup([gradient], "grad")
             owner = self.owners[self._watch(parameter.untyped_storage()).serial]
-            self.owners[self._watch(gradient.untyped_storage()).serial] = owner
+            for part in dense_parts(gradient):
+                self.owners[self._watch(part.untyped_storage()).serial] = owner
 
     # -- the record ------------------------------------------------------------------------------------------------
 
@@ -169,6 +173,8 @@ class Recorder(TorchDispatchMode):
             for target in written_by(func, args, kwargs):
                 if is_real(target):  # with what only data could tell
                     self._unknown.add(self._watch(target.untyped_storage()).serial)
+        if name == _SPARSE:
+            self._aliases(result, given)
         outputs: tuple[TensorRef | None, ...] = ()
         if isinstance(result, torch.Tensor):
             outputs = (self._returned(result),)
@@ -203,16 +209,26 @@ class Recorder(TorchDispatchMode):
             raise IndexError(f"number {largest} is looked up in a table of {rows} rows")
         self.lookups.append((rows, largest))
 
+    def _aliases(self, made: torch.Tensor, given: list[torch.Tensor]) -> None:
+        """Know the indices of a new sparse tensor, which are those that it was given, with data or without."""
+        indices = dense_parts(made)[1].untyped_storage()
+        if is_real(given[0]):
+            self._input_serials.add(self._watch(indices).serial)
+
     def _returned(self, tensor: torch.Tensor) -> TensorRef:
-        storage = tensor.untyped_storage()
+        for part in dense_parts(tensor):
+            self._returned_part(part.untyped_storage())
+        return self._ref(tensor)
+
+    def _returned_part(self, storage: torch.UntypedStorage) -> None:
         watch = self._watch(storage)
-        if watch.serial not in self._input_serials:
-            if watch.counted and storage.nbytes() != watch.nbytes:  # resized in place
-                self.events.append(StorageEvent(DEATH, watch.serial, 0, ""))
-                watch.counted, watch.nbytes = False, storage.nbytes()
-            if not watch.counted:
-                self._birth(watch, self._group())
-        return self._ref(tensor, watch)
+        if watch.serial in self._input_serials:
+            return
+        if watch.counted and storage.nbytes() != watch.nbytes:  # resized in place
+            self.events.append(StorageEvent(DEATH, watch.serial, 0, ""))
+            watch.counted, watch.nbytes = False, storage.nbytes()
+        if not watch.counted:
+            self._birth(watch, self._group())
 
     def _group(self) -> str:
         if self.phase == "optimizer":
@@ -243,12 +259,15 @@ class Recorder(TorchDispatchMode):
             self._serials += 1
         return watch
 
-    def _ref(self, tensor: torch.Tensor, watch: _StorageWatch) -> TensorRef:
+    def _ref(self, tensor: torch.Tensor) -> TensorRef:
         dtype = self._dtype_names.get(tensor.dtype)
         if dtype is None:
             dtype = self._dtype_names[tensor.dtype] = str(tensor.dtype).removeprefix("torch.")
+        if tensor.layout is not torch.strided:
+            serial = self._watch(dense_parts(tensor)[0].untyped_storage()).serial
+            return TensorRef(serial, tuple(tensor.shape), (), 0, dtype, tensor.requires_grad)
         return TensorRef(
-            watch.serial,
+            self._watch(tensor.untyped_storage()).serial,
             tuple(tensor.shape),
             tensor.stride(),
             int(tensor.storage_offset()),
@@ -258,7 +277,7 @@ class Recorder(TorchDispatchMode):
 
     def _describe(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
-            return self._ref(value, self._watch(value.untyped_storage()))
+            return self._ref(value)
         if isinstance(value, (list, tuple)):
             return tuple([self._describe(item) for item in value])
         if isinstance(value, (torch.dtype, torch.device, torch.layout, torch.memory_format)):

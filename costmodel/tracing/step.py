@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any, TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from costmodel.cell.setup import Setup
+from costmodel.cell.tensors import VALUES_UP_TO
 from costmodel.contract import Point
 from costmodel.errors import CostModelError, InputError, TraceError
 from costmodel.tracing.cpu import CpuPaths
@@ -86,7 +88,7 @@ def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
 
     def run() -> list[tuple[int, ...]]:
         model = _model(plain, point, memo)
-        given = batch(plain, point, _empty)
+        given = batch(plain, point, _empty, model=model)
         recorder = Recorder(memo)  # its rules make the pass possible; what it writes down is thrown away
         try:
             with torch.no_grad(), CpuPaths(), recorder:
@@ -111,16 +113,9 @@ def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
 
     Raises:
         InputError: as `adapted_model`.
-        TraceError: for layers that no shape kernel describes.
     """
     with unset_fake_temporarily():
         model = adapted_model(setup, point, "meta")
-    for name, module in model.named_modules():
-        if isinstance(module, nn.LSTM):
-            raise TraceError(
-                f"{setup.subject.name} cannot be traced: '{name}' is an nn.LSTM, which the CPU runs as one fused layer "
-                "with a workspace that no shape kernel knows; nn.RNN, nn.GRU and nn.LSTMCell can be traced"
-            )
     memo.fakes.of_model(model)
     return model
 
@@ -128,7 +123,7 @@ def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
 def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int, ...]], answers: Answers) -> StepRecord:
     model = _model(setup, point, memo)
     optimizer = optimizer_of(model, setup, point)
-    given = batch(setup, point, _empty, labels)
+    given = batch(setup, point, _empty, labels, model=model)
     recorder = Recorder(memo, answers, trusted=setup.by_name)
 
     def phase(step: int, name: str) -> None:
@@ -168,7 +163,7 @@ def _empty(shape: tuple[int, ...], /, *, dtype: torch.dtype) -> torch.Tensor:
         InputError: where the bytes of a tensor are no 64-bit number.
     """
     try:
-        if dtype.is_floating_point:
+        if dtype.is_floating_point or prod(shape) > VALUES_UP_TO:
             return torch.empty(shape, dtype=dtype)
         with unset_fake_temporarily():
             return some_tensor(shape, dtype=dtype)
@@ -230,7 +225,7 @@ def _smallest_square(model: nn.Module, setup: Setup, point: Point) -> int | None
     """Find the smallest square input that the model's forward pass accepts, by bisection on shapes alone."""
 
     def accepts(side: int) -> bool:
-        given = batch(setup, replace(point, H=side, W=side), _empty)
+        given = batch(setup, replace(point, H=side, W=side), _empty, model=model)
         try:
             model(*given.positional, **given.named)
         except (RuntimeError, ValueError) as error:

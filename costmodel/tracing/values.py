@@ -75,6 +75,14 @@ def only_views(func: Any) -> bool:
     return bool(returns) and all(value.alias_info is not None and not value.alias_info.is_write for value in returns)
 
 
+def dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Return the tensors that hold a tensor's elements: itself, or the values and indices of a sparse one."""
+    if tensor.layout is torch.strided:
+        return [tensor]
+    with torch._C._DisableTorchDispatch():
+        return [tensor._values(), tensor._indices()]
+
+
 def is_real(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor has data."""
     return not isinstance(tensor, FakeTensor) and tensor.device.type == "cpu"

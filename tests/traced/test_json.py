@@ -14,7 +14,7 @@ import torch
 from jsonschema import Draft202012Validator
 
 import costmodel
-from costmodel.contract import CONVENTIONS, GROUPS, KINDS, PHASES
+from costmodel.contract import CONVENTIONS, FIRST, GROUPS, KINDS, PHASES
 from costmodel.errors import InputError
 from costmodel.methods.method import PROJECTIONS
 from costmodel.questions.sweep import COLUMNS
@@ -163,8 +163,9 @@ def test_schemas_speak_the_words_of_the_contract() -> None:
     words = schemas()["common"]["$defs"]
     for name, known in (("phase", PHASES), ("convention", CONVENTIONS), ("group", GROUPS), ("kind", KINDS)):
         assert tuple(words[name]["enum"]) == known
+    assert tuple(words["by_phase"]["properties"]) == (*PHASES, *FIRST.values())
     for name, known in (("by_phase", PHASES), ("by_group", GROUPS), ("by_kind", KINDS)):
-        assert tuple(words[name]["properties"]) == tuple(words[name]["required"]) == known
+        assert tuple(words[name]["properties"])[: len(known)] == tuple(words[name]["required"]) == known
     assert {*words["options"]["properties"]["projection"]["enum"]} == {*PROJECTIONS}
     assert [*schemas()["sweep"]["properties"]["rows"]["items"]["properties"]][-len(COLUMNS) :] == [*COLUMNS]
     from validate.depths import DEPTHS

@@ -74,6 +74,10 @@ class MemoryMeter(TorchDispatchMode):
         return result
 
     def _count(self, tensor: torch.Tensor, group: str) -> None:
+        if tensor.layout is torch.sparse_coo:
+            for part in _parts(tensor):
+                self._count(part, group)
+            return
         storage = tensor.untyped_storage()
         key, size = storage._cdata, self._size(storage)
         if key in self._ignored:
@@ -93,6 +97,10 @@ class MemoryMeter(TorchDispatchMode):
     def _move(self, tensor: torch.Tensor | None, group: str) -> None:
         if tensor is None:
             return
+        if tensor.layout is torch.sparse_coo:
+            for part in _parts(tensor):
+                self._move(part, group)
+            return
         key = tensor.untyped_storage()._cdata
         size = self._alive[key][1]
         self._now[self._group[key]] -= size
@@ -101,6 +109,12 @@ class MemoryMeter(TorchDispatchMode):
 
     def _forget(self, key: int, _: weakref.ref[torch.UntypedStorage]) -> None:
         self._now[self._group.pop(key)] -= self._alive.pop(key)[1]
+
+
+def _parts(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what holds the elements of a sparse tensor, without an operator that a meter would see."""
+    with torch._C._DisableTorchDispatch():
+        return tensor._indices(), tensor._values()
 
 
 class RoundedMeter(MemoryMeter):
@@ -173,6 +187,11 @@ def product_flops(name: str, args: Any, result: Any) -> int:
         return 2 * _elements(result) * _sides(given("self"))[2]
     if name == "baddbmm":
         return 2 * _elements(result) * _sides(given("batch1"))[2]
+    if name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"):
+        # four gates of h from an input and the state, for each input; two products more for each in the backward pass
+        hidden, passes = given("hidden_size"), 2 if name.endswith("backward") else 1
+        steps, batch, inputs = _sides(given("input"))
+        return int(passes * 2 * steps * batch * 4 * hidden * (inputs + hidden))
     if name == "_scaled_dot_product_flash_attention_for_cpu":
         # scores and their product with the values
         query, key, value = map(given, ("query", "key", "value"))

@@ -47,7 +47,7 @@ def ready(setup: Setup, point: Point, device: str = "cpu") -> Ready:
             group["lr"] = 0.0
         labels = label_shapes(setup, point)
         with torch.device(device):
-            return Ready(model, optimizer, batch(setup, point, some_tensor, labels))
+            return Ready(model, optimizer, batch(setup, point, some_tensor, labels, model=model))
 
 
 @contextmanager

@@ -100,4 +100,5 @@ def _region(formula: CostFormula, keys: Sequence[str]) -> dict[str, Any]:
         "symbols": {name: size.text for name, size in sizes_in(formula, keys).items()},
         "texts": {key: expression(formula, key) for key in keys},
         "formula": formula.to_dict(),
+        "lower_bound": formula.lower_bound,
     }

@@ -28,6 +28,8 @@ def _region(formula: CostFormula, keys: Sequence[str]) -> Iterator[str]:
             yield from _block(title, {label(key): expression(formula, key) for key in chosen})
     if sizes := sizes_in(formula, keys):
         yield from _block("where", {name: size.text for name, size in sizes.items()})
+    if formula.lower_bound and any(".arithmetic." in key or key.startswith("kind.") for key in keys):
+        yield "at least: some operators have no rule and are not in arithmetic"
     if said := conditions(formula.domain):
         yield f"valid for {said}"
 

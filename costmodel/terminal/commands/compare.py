@@ -16,6 +16,7 @@ from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.declared import AsJson
+from costmodel.terminal.render import AT_LEAST
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size, work
 
@@ -88,6 +89,7 @@ def _blocks(sides: Comparison) -> list[Block]:
         chosen = [side for side in sides if side.estimate.model == model]
         blocks += [Line(_heading(chosen), "bold"), Line(), _memory(chosen), Line(), _flops(chosen), Line()]
     blocks += [Line(f"{one}.") for one in sides.left_out]
+    blocks += [Line(AT_LEAST)] if any(side.lower_bound for side in sides) else []
     blocks.append(Line(f"Of a method's row, 'of {REFERENCE}' is the share of what full fine-tuning takes. {_LEGEND}"))
     return blocks
 
@@ -137,8 +139,11 @@ def _flops(sides: Sequence[Side]) -> Table:
         Row(
             (
                 side.estimate.method,
-                *(work(side.estimate.flops[side.convention][phase]) for phase in PHASE_LABELS),
-                work(side.step),
+                *(
+                    work(side.estimate.flops[side.convention][phase], at_least=side.lower_bound)
+                    for phase in PHASE_LABELS
+                ),
+                work(side.step, at_least=side.lower_bound),
                 _share(side.ratios["step"]),
                 _share(side.ratios["first_step"]),
             )

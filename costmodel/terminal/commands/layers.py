@@ -11,6 +11,7 @@ from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellArguments, takes_cell
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.declared import AsJson
+from costmodel.terminal.render import AT_LEAST
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import size, work
 
@@ -58,7 +59,8 @@ def layers(
 
 def _blocks(found: Layers) -> list[Block]:
     heading = f"{title(found.setup, found.point.values(), found.alias)}, {found.convention} FLOPs"
-    return [Line(heading, "bold"), Line(), _table(found), Line(), *map(Line, _remarks(found.tree))]
+    remarks = [*_remarks(found.tree), *([AT_LEAST] if found.lower_bound else [])]
+    return [Line(heading, "bold"), Line(), _table(found), Line(), *map(Line, remarks)]
 
 
 def _table(found: Layers) -> Table:
@@ -74,7 +76,8 @@ def _table(found: Layers) -> Table:
     phases = PHASE_LABELS if both else dict(zip(STEP_PHASES, STEP_PHASES, strict=True))
 
     def cells(row: LayerCost, label: str, kind: str) -> tuple[str, ...]:
-        return (label, kind, *(work(row.flops[phase]) for phase in phases), *(size(row.value(c)) for c in BYTES))
+        flops = (work(row.flops[phase], at_least=found.lower_bound) for phase in phases)
+        return (label, kind, *flops, *(size(row.value(c)) for c in BYTES))
 
     shown = [Row(cells(row, name(row), row.kind)) for row in found]
     shown.append(Row(cells(found.total, "total", ""), "bold", rule=True))

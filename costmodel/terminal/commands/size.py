@@ -17,6 +17,7 @@ from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellsArguments, Convention, PlotFile, takes_cells
 from costmodel.terminal.console import print_json, working
 from costmodel.terminal.declared import AsJson
+from costmodel.terminal.render import AT_LEAST
 from costmodel.terminal.tables import Block, Line, Row, Table, show
 from costmodel.units import read_bytes, read_flops, work
 from costmodel.units import size as bytes_text
@@ -79,7 +80,8 @@ def _blocks(answer: Answer) -> list[Block]:
         cost = found.cost
         verdict = "yes" if found.fits else "no"
         style = "" if found.fits else "dim"
-        rows.append(Row((found.method, verdict, bytes_text(cost.peak), work(cost.step), *limits), style))
+        step = work(cost.step, at_least=cost.lower_bound)
+        rows.append(Row((found.method, verdict, bytes_text(cost.peak), step, *limits), style))
     columns = ("method", "fits", "peak", "step", *(f"largest {SIZES[axis]}" for axis in axes))
     steps = {largest.step for found in fits for largest in found.largest if largest.axis == "side"} - {1}
     notes = [Line(f"Resolutions are multiples of {step}, where the cost has a closed form.") for step in sorted(steps)]
@@ -92,6 +94,7 @@ def _blocks(answer: Answer) -> list[Block]:
         Line("Each largest value is taken alone, all else as in the first line."),
         *notes,
         *_unanswered(fits),
+        *([Line(AT_LEAST)] if any(found.cost.lower_bound for found in fits) else []),
         Line(advice, "bold"),
         Line(),
     ]

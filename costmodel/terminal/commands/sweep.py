@@ -16,6 +16,7 @@ from costmodel.terminal import declared
 from costmodel.terminal.arguments import CellsArguments, PlotFile, takes_cells
 from costmodel.terminal.console import note, print_json, progress
 from costmodel.terminal.declared import AsJson
+from costmodel.terminal.render import AT_LEAST
 from costmodel.terminal.tables import Row, Table, show
 from costmodel.units import size, work
 
@@ -73,6 +74,8 @@ def sweep(
         found = frames.gathered(grids, say, write, keep=not kept, left_out=left_out)
     if plot is not None:
         _draw(found.to_frame(), quantity, plot)
+    if any(chunk.lower_bound for chunk in found.chunks):
+        note(AT_LEAST)
     for missing in (*found.left_out, *found.refusals):
         note(str(missing))
     if output is not None:
@@ -123,6 +126,10 @@ def _table(frame: pd.DataFrame) -> Table:
     rows = []
     for _, point in frame.iterrows():
         sizes = ["" if isna(point[axis]) else str(point[axis]) for axis in axes]
-        costs = [(size if name.startswith("memory") else work)(int(point[name])) for name in _SHOWN]
+        bound = bool(point["lower_bound"])
+        costs = [
+            size(int(point[name])) if name.startswith("memory") else work(int(point[name]), at_least=bound)
+            for name in _SHOWN
+        ]
         rows.append(Row((point["model"], point["method"], *sizes, *costs)))
     return Table(("model", "method", *axes, *_SHOWN), tuple(rows), left=2)
