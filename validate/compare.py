@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.cell.request import Request, numbers_only
 from costmodel.cell.setup import Setup
-from costmodel.cell.training import Training
 from costmodel.cell.words import described
 from costmodel.contract import FIRST, GROUPS, PHASES
 from costmodel.errors import CostModelError, InputError
 from costmodel.questions.estimate import Estimate, answer
 from costmodel.results import INTEGER, NUMBER, TEXT, Result, frame
 from costmodel.sources.source import Source
+from validate.step.census import Census
 from validate.step.instruments import FlopMeter, MemoryMeter, SecondOpinion
 from validate.step.run import run
 
@@ -152,44 +152,44 @@ def validate_cell(
     point = numbers_only(asked, "the real step needs a number")
     progress("tracing")
     estimate = answer(Source(setup), asked, alias)
-    progress("real step under the memory recorder and the FLOP counters")
-    memory, flops = MemoryMeter(), FlopMeter()
+    progress("real step under two memory recorders and the FLOP counters")
+    memory, again, flops = MemoryMeter(), Census(), FlopMeter()
     try:
-        run(setup, point, flops, memory)
+        run(setup, point, flops, again, memory)
     except CostModelError:
         raise
     except Exception as error:  # whatever stops a real step
         reason = " ".join(str(error).split())
         raise InputError(f"the real step of {setup.label} at {dict(estimate.point)} fails: {reason}") from error
     rows = _flop_rows(estimate, flops) + _memory_rows(estimate, memory.peaks, memory.peak, "recorder")
-    notes = [UNMEASURED]
-    other_groups = _other_groups(setup.training)
-    if other_groups:
-        notes.append(f"MemTracker left out: {other_groups}")
+    rows += _memory_rows(estimate, again.peaks, again.peak, "second recorder")
+    progress("real step under MemTracker")
+    tracker, beside = SecondOpinion(), MemoryMeter()
+    try:
+        run(setup, point, tracker, beside)
+    except Exception as error:  # the step itself has just run without it
+        reason = f"it fails, {type(error).__name__}: {' '.join(str(error).split())}"
     else:
-        progress("real step under MemTracker")
-        second, beside = SecondOpinion(), MemoryMeter()
-        try:
-            run(setup, point, second, beside)
-        except Exception as error:  # the step itself has just run without it
-            notes.append(f"MemTracker left out: it fails, {type(error).__name__}: {' '.join(str(error).split())}")
-            return Comparison(tuple(rows), tuple(notes), estimate)
-        disturbed = [group for group in GROUPS if beside.peaks[group] != memory.peaks[group]]
-        if disturbed:
-            shown = ", ".join(f"{group} {beside.peaks[group]:,} for {memory.peaks[group]:,}" for group in disturbed)
-            notes.append(f"MemTracker left out: its hooks keep tensors alive, the recorder beside it measures {shown}")
-        else:
-            rows += _memory_rows(estimate, second.peaks, second.peak, "MemTracker")
+        reason = _otherwise(memory, tracker, beside)
+        if not reason:
+            rows += _memory_rows(estimate, tracker.peaks, tracker.peak, "MemTracker")
+    notes = [UNMEASURED, *([f"MemTracker left out: {reason}"] if reason else [])]
     return Comparison(tuple(rows), tuple(notes), estimate)
 
 
-def _other_groups(training: Training) -> str | None:
-    """Say where MemTracker sorts tensors into other groups than the contract."""
-    if training.checkpoint:
-        return "it moves what a checkpoint computes again to groups of its own"
-    if training.accumulate > 1:
-        return "it counts the gradient of a micro-batch as a second one until it has been added to the first"
-    return None
+def _otherwise(memory: MemoryMeter, tracker: SecondOpinion, beside: MemoryMeter) -> str:
+    """Say where MemTracker disturbs a step, or sorts it into other groups than the contract; empty where it does not.
+
+    It calls what a checkpoint computes again, or what a gradient is made of before it is reshaped, by other names.
+    """
+    if told := _differences(beside.peaks, memory.peaks):
+        return f"its hooks keep tensors alive, the recorder beside it measures {told}"
+    told = _differences({**tracker.peaks, "peak": tracker.peak}, {**memory.peaks, "peak": memory.peak})
+    return f"it sorts tensors into other groups than the contract: it counts {told}" if told else ""
+
+
+def _differences(one: Mapping[str, int], other: Mapping[str, int]) -> str:
+    return ", ".join(f"{group} {one[group]:,} for {other[group]:,}" for group in one if one[group] != other[group])
 
 
 def _flop_rows(estimate: Estimate, meter: FlopMeter) -> list[Row]:

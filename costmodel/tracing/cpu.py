@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from costmodel.errors import TraceError
 from costmodel.tracing.fakes import Fakes
@@ -37,11 +38,20 @@ def on_the_cpu(
     if name in ANSWERED:
         return ANSWERED[name].mend(fakes, given, None)
     result = fakes.call(func, args, kwargs, tensors)
+    if name not in _SPARSE_KNOWN and any(_is_sparse(item) for item in tree_leaves(result)):
+        raise TraceError(f"{func} returns a sparse tensor, and no kernel of shapes knows how many entries it has")
     if isinstance(result, tuple) and args and _is_mask(args[-1], len(result)):
         # Gradients that are not asked for are left out; some shape kernels make them all the same.
         result = tuple([item if wanted else None for item, wanted in zip(result, args[-1], strict=True)])
     row = CORRECTED.get(name)
     return result if row is None or result is None else row.mend(fakes, given, result)
+
+
+_SPARSE_KNOWN = frozenset({"aten._sparse_coo_tensor_with_dims_and_tensors", "aten.detach", "aten.alias"})
+
+
+def _is_sparse(item: Any) -> bool:
+    return isinstance(item, torch.Tensor) and item.layout is not torch.strided
 
 
 def _argument(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Any:

@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.utils._pytree import tree_leaves
 
 from costmodel.cell.tensors import VALUES_UP_TO
+from costmodel.errors import TraceError
 
 _MAKERS = frozenset({"arange", "empty", "full", "ones", "scalar_tensor", "zeros"})
 
@@ -79,6 +80,8 @@ def dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
     """Return the tensors that hold a tensor's elements: itself, or the values and indices of a sparse one."""
     if tensor.layout is torch.strided:
         return [tensor]
+    if tensor.layout is not torch.sparse_coo:
+        raise TraceError(f"a tensor of layout {tensor.layout}: expected a dense one, or torch.sparse_coo")
     with torch._C._DisableTorchDispatch():
         return [tensor._values(), tensor._indices()]
 

@@ -1,8 +1,8 @@
 """A second memory recorder, written from the contract alone: it counts anew after every operator, and follows nothing.
 
 The first one, `MemoryMeter`, keeps sums that births, moves and deaths change. This one keeps a list of storages that it
-does not hold, asks each after every operator whether it is still there and how large, and sorts those that are by what
-the model and the optimizer own at that moment.
+does not hold, asks each after every operator whether it is still there, and sorts those that are by what the model and
+the optimizer own at that moment.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Census(TorchDispatchMode):
         self.peaks = dict.fromkeys(("param", "buffer", "grad", "act", "temp", "opt"), 0)
         self.peak = self.total = 0
         self.watch: Callable[[str, list[torch.Tensor]], None] = lambda _name, _returned: None
-        self._seen: dict[int, tuple[StorageWeakRef, str]] = {}
-        self._outside: list[StorageWeakRef] = []
-        self._model: torch.nn.Module | None = None
+        self._seen: dict[int, tuple[StorageWeakRef, str, int]] = {}
+        self._outside: dict[int, StorageWeakRef] = {}
+        self._parameters: list[torch.nn.Parameter] = []
         self._optimizer: torch.optim.Optimizer | None = None
         self._now = "forward"
 
@@ -46,7 +46,7 @@ class Census(TorchDispatchMode):
 
     def attach(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: list[torch.Tensor]) -> None:
         """Be told, before the first step, what the step works on."""
-        self._model, self._optimizer = model, optimizer
+        self._parameters, self._optimizer = list(model.parameters()), optimizer
         self.ignore(batch)
         for group, tensors in (("param", model.parameters()), ("buffer", model.buffers()), ("opt", self._state())):
             for tensor in tensors:
@@ -54,7 +54,9 @@ class Census(TorchDispatchMode):
 
     def ignore(self, tensors: Iterable[torch.Tensor]) -> None:
         """Leave the storages of some tensors out."""
-        self._outside += [StorageWeakRef(part) for tensor in tensors for part in storages(tensor)]
+        for tensor in tensors:
+            for part in storages(tensor):
+                self._outside[part._cdata] = StorageWeakRef(part)
 
     def phase(self, _step: int, name: str) -> None:
         """Be told that a phase begins: ``forward``, ``backward``, ``optimizer``, ``end``."""
@@ -79,26 +81,30 @@ class Census(TorchDispatchMode):
 
     def _see(self, tensor: torch.Tensor, group: str, *, moved: bool = False) -> None:
         for storage in storages(tensor):
-            known = self._seen.get(storage._cdata)
-            if known is None or known[0].expired() or moved:
-                self._seen[storage._cdata] = StorageWeakRef(storage), group
+            key = storage._cdata
+            known = self._seen.get(key)
+            if known is None or known[0].expired():
+                self._seen[key] = StorageWeakRef(storage), group, storage.nbytes()
+            else:
+                self._seen[key] = known[0], group if moved else known[1], storage.nbytes()
 
     def _state(self) -> list[torch.Tensor]:
         values = self._optimizer.state.values() if self._optimizer else ()
         return [leaf for state in values for leaf in _tensors_in(list(state.values()))]
 
     def _count(self) -> None:
-        if self._model:
-            for parameter in self._model.parameters():
-                if parameter.grad is not None:
-                    self._see(parameter.grad, "grad", moved=True)
-        outside = {reference.cdata for reference in self._outside if not reference.expired()}
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                self._see(parameter.grad, "grad", moved=True)
         counts = dict.fromkeys(self.peaks, 0)
-        for key, (reference, group) in list(self._seen.items()):
+        gone = []
+        for key, (reference, group, nbytes) in self._seen.items():
             if reference.expired():
-                del self._seen[key]
-            elif reference.cdata not in outside:
-                counts[group] += _bytes_of(reference)
+                gone.append(key)
+            elif key not in self._outside or self._outside[key].expired():
+                counts[group] += nbytes
+        for key in gone:
+            del self._seen[key]
         self.total = sum(counts.values())
         self.peak = max(self.peak, self.total)
         self.peaks = {group: max(self.peaks[group], count) for group, count in counts.items()}
@@ -111,11 +117,6 @@ def storages(tensor: torch.Tensor) -> list[torch.UntypedStorage]:
     with torch._C._DisableTorchDispatch():
         parts = [tensor._indices(), tensor._values()] if tensor.layout == torch.sparse_coo else []
     return [part.untyped_storage() for part in parts]
-
-
-def _bytes_of(reference: StorageWeakRef) -> int:
-    storage = torch.UntypedStorage._new_with_weak_ptr(reference.cdata)
-    return 0 if storage is None else int(storage.nbytes())
 
 
 def _tensors_in(value: Any) -> list[torch.Tensor]:
