@@ -1,6 +1,6 @@
 """Compare what the CPU does with what the tracer sees, for every operator of torch's own database.
 
-    .venv/bin/python benchmarks/operators.py [NAME ...] [--jobs 2] [--write] [--smallest]
+    .venv/bin/python benchmarks/operators.py [NAME ...] [--jobs 2] [--most 60] [--write] [--smallest]
 
 Each entry of ``torch.testing._internal.common_methods_invocations.op_db`` is run forward and backward with its sample
 inputs, their sizes taken 1, 2 and 3 times, with gradients of all floating inputs, of the first, and of the others: on
@@ -67,7 +67,7 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
-def page(found: list[Verdict]) -> str:
+def page(found: list[Verdict], most: int | None) -> str:
     """Return what stands on the page after its introduction."""
     corrected = [(name.removeprefix("aten."), row.reason) for name, row in {**CORRECTED, **ANSWERED, **SPARSE}.items()]
     corrected += [(name.removeprefix("aten."), reason) for name, reason in MEASURED.items()]
@@ -78,7 +78,7 @@ def page(found: list[Verdict]) -> str:
         for one in found
     )
     parts = (
-        f"torch {installed(())['torch']}: {summary(found)}.",
+        f"torch {installed(())['torch']}: {summary(found)}" + (f"; at most {most} runs an entry." if most else "."),
         "## Corrected",
         table(("operator", "what the CPU does otherwise"), sorted(corrected)),
         "## Refused",
@@ -98,18 +98,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="entries; all where left out")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--most", type=int, help="runs of an entry at most; all where left out")
     parser.add_argument("--write", action="store_true", help="write docs/operators.md")
     parser.add_argument("--smallest", action="store_true", help="a few runs of one entry in forty")
     told = parser.parse_args()
     names = told.names or (list(database())[::40] if told.smallest else list(database()))
-    found = verdicts(names, told.jobs, 6 if told.smallest else None)
+    found = verdicts(names, told.jobs, 6 if told.smallest else told.most)
     for verdict in found:
         if verdict.word != "equal":
             print(verdict.word, verdict.name, verdict.first or dict(verdict.refused))
     print(summary(found))
     if told.write:
         introduction, begin, _ = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        write_whole(PAGE, f"{introduction}{begin}\n{page(found)}")
+        write_whole(PAGE, f"{introduction}{begin}\n{page(found, told.most)}")
     return int(any(verdict.different for verdict in found))
 
 

@@ -18,6 +18,7 @@ from costmodel.questions.names import methods, models  # now: a folder has the n
 if TYPE_CHECKING:
     from costmodel import rules as rules
     from costmodel.api import compare, estimate, formula, layers, peak, size, sweep, trace
+    from costmodel.cell.rehearsal import Rehearsal
     from costmodel.cell.training import Training
     from costmodel.errors import CostModelError, InputError, LiftError, TraceError
     from costmodel.methods import Method, Options
@@ -33,6 +34,7 @@ __all__ = [
     "LiftError",
     "Method",
     "Options",
+    "Rehearsal",
     "TraceError",
     "Training",
     "__version__",
@@ -55,6 +57,7 @@ _PLACES = {
     **dict.fromkeys(("CostModelError", "InputError", "LiftError", "TraceError"), "costmodel.errors"),
     **dict.fromkeys(("Method", "Options"), "costmodel.methods"),
     "Estimate": "costmodel.questions.estimate",
+    "Rehearsal": "costmodel.cell.rehearsal",
     "Training": "costmodel.cell.training",
     "validate": "validate.api",
 }

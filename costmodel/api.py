@@ -19,6 +19,7 @@ from costmodel.cell.keywords import (
     split,
     words_of,
 )
+from costmodel.cell.rehearsal import Rehearsal
 from costmodel.cell.request import numbers_only, request
 from costmodel.cell.setup import Setup, setup_of
 from costmodel.cell.training import Training
@@ -57,6 +58,7 @@ def estimate(
     aux: bool = False,
     options: Options | None = None,
     training: Training | None = None,
+    rehearsal: Rehearsal | None = None,
     cache: bool = True,
     working: Callable[[], None] = lambda: None,
     **sizes: Unpack[Sizes[int | str]],
@@ -73,6 +75,7 @@ def estimate(
         aux: switch the auxiliary classifiers of a named model on.
         options: what the method is told beside its rank.
         training: optimizer, loss, precision, micro-batches, checkpointing.
+        rehearsal: whether a module of the caller's is run once, for real and small, beside its trace; it is.
         cache: keep derived formulas of named models on disk.
         working: called once if the step has to be traced, before that starts.
         **sizes: ``batch``, ``resolution`` (both sides at once), ``height``, ``width``, ``rank`` and ``length`` (tokens
@@ -89,7 +92,16 @@ def estimate(
     check_keywords(sizes, (*SETTINGS, "point", "cache", "working"))
     check_call("working", working)
     check_switch("cache", cache)
-    setup = setup_of(model, method, classes=classes, inputs=inputs, aux=aux, options=options, training=training)
+    setup = setup_of(
+        model,
+        method,
+        classes=classes,
+        inputs=inputs,
+        aux=aux,
+        options=options,
+        training=training,
+        rehearsal=rehearsal,
+    )
     asked = request(setup, {} if point is None else point, sizes)
     return answer(Source(setup, cache), asked, alias_of(model, setup), working)
 

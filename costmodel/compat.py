@@ -20,21 +20,28 @@ _OPERATORS = (
 
 
 @contextmanager
+def quiet(level: int = logging.CRITICAL) -> Iterator[None]:
+    """Hold back what Python warns about and packages log up to a level: standard error is ours."""
+    before = logging.root.manager.disable
+    logging.disable(level)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
 def careful_imports() -> Iterator[None]:
     """Import peft, galore_torch or torchvision inside this.
 
     transformers, which the first two load, imports torchvision in turn, so that has to work first. What these packages
     log and warn about while they load (kernels, deprecations) has no part in a cost and is held back.
     """
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _make_torchvision_importable()
-            yield
-    finally:
-        logging.disable(before)
+    with quiet(logging.ERROR):
+        _make_torchvision_importable()
+        yield
 
 
 @cache

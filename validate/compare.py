@@ -151,7 +151,7 @@ def validate_cell(
     """
     point = numbers_only(asked, "the real step needs a number")
     progress("tracing")
-    estimate = answer(Source(setup), asked, alias)
+    estimate = answer(Source(setup, rehearsing=False), asked, alias)
     progress("real step under two memory recorders and the FLOP counters")
     memory, again, flops = MemoryMeter(), Census(), FlopMeter()
     try:

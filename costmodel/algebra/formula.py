@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import mul
 from typing import Any, TypeVar
@@ -253,12 +253,19 @@ class Derivation:
             optimizer steps.
         grouped: number of grouped convolutions in the forward pass.
         overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
+        found: by class, modules that the caller left in ``eval`` mode, parameters that it had ``frozen``, and layers
+            that were ``adapted``; not known of formulas that ship.
     """
 
     formula: CostFormula
     unknown: Mapping[str, int]
     grouped: int
     overcounted: bool
+    found: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.formula.lower_bound != bool(self.unknown):
+            object.__setattr__(self, "formula", replace(self.formula, lower_bound=bool(self.unknown)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back."""
@@ -267,6 +274,7 @@ class Derivation:
             "unknown": dict(self.unknown),
             "grouped": self.grouped,
             "overcounted": self.overcounted,
+            **({"found": {name: dict(kinds) for name, kinds in self.found.items()}} if self.found else {}),
         }
 
     @staticmethod
@@ -278,8 +286,12 @@ class Derivation:
         """
         check_unknown(data["unknown"])
         unknown = dict(data["unknown"])
-        formula = replace(CostFormula.from_dict(data["formula"]), lower_bound=bool(unknown))
-        return Derivation(formula, unknown, int(data["grouped"]), bool(data["overcounted"]))
+        formula = CostFormula.from_dict(data["formula"])
+        found = {
+            str(name): {str(kind): int(count) for kind, count in kinds.items()}
+            for name, kinds in data.get("found", {}).items()
+        }
+        return Derivation(formula, unknown, int(data["grouped"]), bool(data["overcounted"]), found)
 
 
 def _write(expression: Sequence[Polynomial], collect: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from costmodel.cell.axes import WORDS, Given, Sizes, spelled
 from costmodel.cell.inputs import InputSpec
+from costmodel.cell.rehearsal import Rehearsal
 from costmodel.cell.setup import Setup
 from costmodel.cell.subjects import ModelOptions
 from costmodel.cell.training import Training
@@ -24,9 +25,10 @@ class Cell(Sizes[Given], Generic[Given], total=False):
     aux: bool
     options: Options | None
     training: Training | None
+    rehearsal: Rehearsal | None
 
 
-SETTINGS = (*options_of(ModelOptions), "options", "training")
+SETTINGS = (*options_of(ModelOptions), "options", "training", "rehearsal")
 """The keywords of `Cell` that are no sizes."""
 
 
@@ -56,7 +58,7 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
         InputError: for one that is not accepted.
     """
     told = ModelOptions(**{name: value for name, value in settings.items() if name in options_of(ModelOptions)})
-    others = (settings.get(name) for name in ("options", "training"))
+    others = (settings.get(name) for name in ("options", "training", "rehearsal"))
     return [word for given in (told, *others) if given is not None for word in given.words]
 
 

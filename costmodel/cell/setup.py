@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.cell import subjects
 from costmodel.cell.inputs import InputSpec
+from costmodel.cell.rehearsal import Rehearsal
 from costmodel.cell.subjects import ModelOptions, Subject
 from costmodel.cell.training import Training
 from costmodel.contract import DEFAULT_CLASSES
@@ -18,7 +19,7 @@ from costmodel.methods.optimizers import OURS
 if TYPE_CHECKING:
     from torch import nn
 
-DEFAULT_OPTIONS, DEFAULT_TRAINING = Options(), Training()
+DEFAULT_OPTIONS, DEFAULT_TRAINING, DEFAULT_REHEARSAL = Options(), Training(), Rehearsal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Setup:
         method: how it is adapted.
         options: what the method is told beside its rank.
         training: optimizer, loss, precision and the like.
+        rehearsal: whether a module that nobody has tested is run once beside its trace.
 
     Raises:
         InputError: for options that the method does not know.
@@ -39,6 +41,7 @@ class Setup:
     method: Method
     options: Options = DEFAULT_OPTIONS
     training: Training = DEFAULT_TRAINING
+    rehearsal: Rehearsal = DEFAULT_REHEARSAL
 
     def __post_init__(self) -> None:
         self.method.check(self.options, self.training)
@@ -107,6 +110,7 @@ def setup_of(
     aux: bool = False,
     options: Options | None = None,
     training: Training | None = None,
+    rehearsal: Rehearsal | None = None,
 ) -> Setup:
     """Return the cell, without its point, that `estimate` and `validate` speak of.
 
@@ -115,9 +119,11 @@ def setup_of(
     Raises:
         InputError: for bad input.
     """
-    for name, given, kind in (("options", options, Options), ("training", training, Training)):
+    told_of = (("options", options, Options), ("training", training, Training), ("rehearsal", rehearsal, Rehearsal))
+    for name, given, kind in told_of:
         if not (given is None or isinstance(given, kind)):
             raise InputError(f"{name} {shown(given)}: expected costmodel's {kind.__name__}, or None")
     told = ModelOptions(inputs, classes, aux)
     subject = subjects.find(model, told.classes, told.inputs, told.aux)
-    return Setup(subject, find(method), options or DEFAULT_OPTIONS, training or DEFAULT_TRAINING)
+    training = training or DEFAULT_TRAINING
+    return Setup(subject, find(method), options or DEFAULT_OPTIONS, training, rehearsal or DEFAULT_REHEARSAL)

@@ -39,7 +39,7 @@ class Training(Choices):
     accumulate: int = option(1, Whole(MOST_ACCUMULATED), "Micro-batches for each optimizer step.", default_shown=True)
     checkpoint: bool = option(False, Switch(), "Recompute the blocks' activations in the backward pass.")
     train_mode: str = option(
-        "as-is", Name("train mode", MODES), "Whether parts in eval mode stay there: as-is, train.", default_shown=True
+        "as-is", Name("train_mode", MODES), "Whether parts in eval mode stay there: as-is, train.", default_shown=True
     )
 
     def __post_init__(self) -> None:

@@ -19,6 +19,9 @@ LINEAR = ("Linear",)
 LYCORIS = (*LINEAR, "Conv2d", "Conv1d")
 """Layers that LoHa and LoKr, peft's adapters after LyCORIS, know."""
 
+DEFAULT_KINDS = LYCORIS
+"""Layers that get an adapter where none are named; others that a method knows, such as Embedding, are to be named."""
+
 Settings = dict[str, Any]
 
 
@@ -58,7 +61,7 @@ def _adapt(
         options: what it was told beside.
         config: name of peft's configuration class.
         settings: its arguments, by rank and options.
-        supported: layer types that get an adapter, unless ``--targets`` says which layers do.
+        supported: layer types that it knows; those among `DEFAULT_KINDS` get one unless ``--targets`` says which do.
     """
     from costmodel.compat import careful_imports
 
@@ -70,7 +73,7 @@ def _adapt(
     if head:
         chosen["modules_to_save"] = [head]
     if options.targets is None:
-        names = default_names(model, supported, head)
+        names = default_names(model, tuple(kind for kind in supported if kind in DEFAULT_KINDS), head)
     else:
         names = _matching(model, options.targets, supported)
     for pattern in dict(options.rank_pattern):

@@ -13,7 +13,7 @@ def _settings(_rank: int | None, _options: Options) -> Settings:
 
 METHOD = adapter(
     "ia3",
-    "one scale per output channel of every Linear and ungrouped convolution",
+    "one scale per output channel of every Linear and ungrouped Conv2d",
     "peft IA3",
     "IA3Config",
     _settings,

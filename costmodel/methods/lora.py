@@ -24,7 +24,7 @@ def settings(rank: int | None, options: Options, *, dora: bool) -> Settings:
 
 METHOD = low_rank(
     "lora",
-    "low-rank factors on every Linear, ungrouped convolution and Embedding",
+    "low-rank factors on every Linear and ungrouped Conv1d and Conv2d",
     "peft LoRA, alpha = r",
     "LoraConfig",
     partial(settings, dora=False),

@@ -50,6 +50,8 @@ class Estimate(Result):
         unknown: operators without an arithmetic rule, with their number of calls; empty when every one has a rule.
         grouped_convolutions: how many convolutions of the forward pass have groups.
         overcounted: whether the weight gradient of one is computed, which torch and paper multiply by its groups.
+        found: by class, how many modules the caller left in ``eval`` mode, how many parameters it had ``frozen``, and
+            how many layers were ``adapted``; empty where a formula that ships answers.
         formula: the closed form itself.
     """
 
@@ -71,6 +73,7 @@ class Estimate(Result):
     unknown: Mapping[str, int]
     grouped_convolutions: int
     overcounted: bool
+    found: Mapping[str, Mapping[str, int]]
     formula: CostFormula = field(repr=False)
     _source: Source = field(repr=False, compare=False)
     _request: Request = field(repr=False, compare=False)
@@ -105,6 +108,15 @@ class Estimate(Result):
         return bool(self.unknown)
 
     @property
+    def rehearsal(self) -> dict[str, Any] | None:
+        """Whether the module's real step, at its smallest sizes, was equal to its trace in every byte.
+
+        ``equal``, the ``point`` at which it was run, and the ``reason`` why it was not; ``None`` where none is held.
+        """
+        held = self._source.rehearsed
+        return None if held is None else {"equal": held.equal, "point": held.point, "reason": held.reason or None}
+
+    @property
     def setup(self) -> Setup:
         """Model, method and training that this is an estimate of."""
         return self._source.setup
@@ -135,7 +147,8 @@ class Estimate(Result):
         names = ("point", "flops", "memory", "formulas", "symbols", "domain", "versions", "unknown")
         told = {name: _plain(getattr(self, name)) for name in names}
         counted = {"grouped_convolutions": self.grouped_convolutions, "lower_bound": self.lower_bound}
-        return {**described(self.setup, self.alias), **told, **counted}
+        found = {name: dict(kinds) for name, kinds in self.found.items()}
+        return {**described(self.setup, self.alias), **told, **counted, "found": found, "rehearsal": self.rehearsal}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each number: ``quantity``, ``part``, ``phase``, ``value``, ``unit``, ``formula``.
@@ -237,6 +250,7 @@ def answer(cell: Source, asked: Request, alias: str | None, working: Callable[[]
         unknown=MappingProxyType(dict(derivation.unknown)),
         grouped_convolutions=derivation.grouped,
         overcounted=derivation.overcounted,
+        found=MappingProxyType(dict(derivation.found)),
         formula=shown,
         _source=cell,
         _request=asked,

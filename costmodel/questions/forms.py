@@ -11,7 +11,7 @@ from costmodel.cell.axes import AXIS, RESOLUTION, SIZES
 from costmodel.cell.request import Request, request
 from costmodel.cell.setup import Setup
 from costmodel.contract import SIDES
-from costmodel.errors import InputError, LiftError
+from costmodel.errors import CostModelError
 from costmodel.output.export import ClosedForms
 from costmodel.questions.estimate import answer
 from costmodel.sources.partition import formulas
@@ -50,7 +50,7 @@ def closed_forms(
 
     *wider, narrowest = _requests(setup, sizes)
     for asked in wider:
-        with suppress(InputError, LiftError):
+        with suppress(CostModelError):
             return closed(asked)
     return closed(narrowest)
 

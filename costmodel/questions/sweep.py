@@ -126,7 +126,7 @@ def sweep(grids: Sequence[Grid], say: Say, chunk: int = CHUNK) -> Iterator[Chunk
     """Evaluate grids, one chunk after the other.
 
     A formula is derived for the first point that none at hand holds for, and answers for all points of its domain. Code
-    of the caller's may branch on a size: there each pair of sides is checked against a fresh trace of its own.
+    of the caller's may branch on any size: there each point is checked against a fresh trace of its own.
 
     Args:
         grids: what to evaluate, in order.
@@ -165,6 +165,8 @@ class _Cell:
         self._formulas: list[CostFormula] = []
         self._refused: set[tuple[int, ...]] = set()
         # A convolution with groups that was chosen as a target takes only the ranks that its groups divide.
+        # Code of the caller's may branch on a size: each point is asked for by itself.
+        self._alone = not source.setup.by_name
         self._by_rank = source.setup.options.targets is not None or bool(source.setup.method.identity)
         self.refused = 0
         self.reason = ""
@@ -176,9 +178,8 @@ class _Cell:
         left = np.ones(length, dtype=bool)
         kept = np.zeros(length, dtype=bool)
         found = {key: np.zeros(length, dtype=np.int64) for key in COLUMNS}
-        known = iter(self._formulas if self._source.setup.by_name else ())
+        known = iter(self._formulas if not self._alone else ())
         refused = self._refusable(points)
-        sides = [values for axis, values in points.items() if axis in SIDES]
         while left.any():
             formula = next(known, None)
             if formula is None:
@@ -190,8 +191,8 @@ class _Cell:
                 left &= ~same
                 continue
             inside = left & covered(formula, points)
-            if not self._source.setup.by_name:  # its code may branch on a size: checked for each pair of sides
-                inside &= np.logical_and.reduce([values == values[int(left.argmax())] for values in sides])
+            if self._alone:
+                inside &= np.logical_and.reduce([values == values[int(left.argmax())] for values in points.values()])
             if inside.any():
                 self.lower_bound |= formula.lower_bound
                 costs = with_sum(evaluate(formula, {axis: values[inside] for axis, values in points.items()}))
@@ -202,7 +203,12 @@ class _Cell:
         return kept, {key: numbers[kept] for key, numbers in found.items()}
 
     def _refusable(self, points: Mapping[str, Integers]) -> list[npt.NDArray[Any]]:
-        """Return what decides whether a point is refused: its sides, whether the batch is one input, maybe the rank."""
+        """Return what decides whether a point is refused: its sides, whether the batch is one input, maybe the rank.
+
+        Of a module of the caller's all does.
+        """
+        if self._alone:
+            return list(points.values())
         held = [values for axis, values in points.items() if axis in SIDES or (axis == "r" and self._by_rank)]
         return [*held, points["N"] == 1]
 

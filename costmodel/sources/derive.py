@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 
 from costmodel.algebra.domain import Condition, Domain, Fixed, Free, Tied
 from costmodel.algebra.formula import (
@@ -107,6 +108,8 @@ def _between(tracer: Tracer, region: str, held: Mapping[str, int], band: Band) -
     ends = {axis: GENERAL if axis in region else ALONE for axis in regions.apart(setup.method)}
     generic = _at(GENERIC, setup, held)
     corner = replace(_at(CORNER, setup, held), **{axis: end for axis, end in ends.items() if axis not in held})
+    if generic.r is not None and "r" not in held:
+        generic = replace(generic, r=_beyond(tracer.at(generic), generic.r))
     with collector_off():  # hundreds of thousands of small objects, none of them garbage
         step = lift(tracer.at(generic), tracer.at(corner), setup.subject.closed)
     made = _derivation(step, _domain(step, setup, held, ends, band), setup.training.accumulate)
@@ -115,6 +118,17 @@ def _between(tracer: Tracer, region: str, held: Mapping[str, int], band: Band) -
         if not (made.formula.domain.contains(witness.values()) and holds(tracer, made.formula, witness)):
             raise LiftError(f"sizes that looked alike are not: the formula does not hold at {witness.values()}")
     return made
+
+
+def _beyond(record: StepRecord, rank: int) -> int:
+    """Return a rank that no parameter of a step reaches, so that each of them shows where the rank saturates."""
+    sides = (min(ref.shape[0], prod(ref.shape[1:])) for ref in record.setup if len(ref.shape) > 1)
+    largest = max(sides, default=0)
+    return next(prime for prime in (rank, *_PRIMES) if prime > largest)
+
+
+_PRIMES = (100_003, 1_000_003, 10_000_019, 100_000_007, 2**31 - 1)
+"""Ranks for models with wider layers than any that is known by name."""
 
 
 def holds(tracer: Tracer, formula: CostFormula, point: Point) -> bool:
@@ -181,8 +195,8 @@ def _derivation(step: LiftedStep, domain: Domain, micro_batches: int) -> Derivat
         call.packet == "convolution_backward" and call.arg("groups") > 1 and call.arg("output_mask")[1]
         for call, _ in step.calls["backward"]
     )
-    formula = CostFormula.build(quantities, step.sizes.values(), domain, lower_bound=bool(unknown))
-    return Derivation(formula, dict(unknown), grouped // micro_batches, gradients)
+    formula = CostFormula.build(quantities, step.sizes.values(), domain)
+    return Derivation(formula, dict(unknown), grouped // micro_batches, gradients, step.found)
 
 
 def _memory(step: LiftedStep, domain: Domain) -> dict[str, Expression]:

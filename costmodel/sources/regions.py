@@ -29,6 +29,10 @@ STARTS: Mapping[str, tuple[int, ...]] = {"N": (ALONE, GENERAL), "r": (ALONE, GEN
 """The smallest value of each region of an axis."""
 
 
+PROBES: Mapping[str, tuple[int, ...]] = {"N": (2, 4, 8, 16), "r": (4, 8)}
+"""Where a formula of a caller's module is compared with a trace too, before it stands for every value of an axis."""
+
+
 def band(asked: Request) -> Band:
     """Return the ranks that one formula has to hold for: those where it is short, or every one.
 

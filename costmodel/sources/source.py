@@ -21,6 +21,7 @@ from costmodel.sources.versions import MISSING, installed
 if TYPE_CHECKING:
     from costmodel.sources.cache import FormulaCache
     from costmodel.sources.derive import Tracer
+    from costmodel.sources.rehearsed import Rehearsed
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ class Source:
         setup: the cell.
         cached: whether formulas that others derived may answer: those shipped, and those on disk. They never do while
             a rule of the caller's is registered.
+        rehearsing: whether a module that nobody has tested is run once beside its trace.
     """
 
     setup: Setup
     cached: bool = True
+    rehearsing: bool = True
     _by_rules: dict[int, list[Known]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -65,9 +68,36 @@ class Source:
         traces = _Traces(self.setup, working, tracer)
         made = next((known for known in self._known() if self._answers(known, asked, traces)), None)
         found = made or self._derive(asked, traces)
+        self._rehearse(found, asked, traces)
         if traces.used and (disk := self._disk()):
             disk.store(self._derived)
         return found.derivation
+
+    def _rehearse(self, found: Known, asked: Request, traces: _Traces) -> None:
+        """Run a caller's module once, at the smallest sizes of its first formula or else where it was asked for.
+
+        Raises:
+            TraceError: where its real step and its trace part.
+        """
+        off = not self.rehearsing or self.setup.rehearsal.no_rehearsal or self.setup.by_name
+        if off or any(known.rehearsed for known in self._derived):
+            return
+        from costmodel.sources.rehearsed import rehearse
+
+        formula = found.derivation.formula
+        smallest = formula.domain.corner()
+        if "W" in formula.domain.free and formula.domain.allows("W", smallest["W"] + 1):
+            smallest["W"] += 1
+        for point in (Point.of(smallest), asked.representative()):
+            held = rehearse(self.setup, formula, traces.tracer.at(point), point)
+            if held.equal:
+                break
+        found.rehearsed.append(held)
+
+    @property
+    def rehearsed(self) -> Rehearsed | None:
+        """What the rehearsal has found; ``None`` where none was held."""
+        return next((held for known in self._derived for held in known.rehearsed), None)
 
     def _known(self) -> Iterator[Known]:
         """Yield what needs no derivation; the disk is not touched where a shipped formula answers."""
@@ -143,6 +173,9 @@ class Source:
             if "W" in asked.names and "W" in formula.domain.free:
                 smallest["W"] += 1
             points.append(Point.of(smallest))
+            if not self.setup.by_name:  # its code may branch on a size, at multiples of a number above all
+                held = points[0].values()
+                points += [Point.of({**held, axis: at}) for axis in asked.names for at in regions.PROBES.get(axis, ())]
         return all(traces.confirm(known, point) for point in points if formula.domain.contains(point.values()))
 
     def _disk(self) -> FormulaCache | None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from costmodel.cell.axes import SIZES, Axis
+from costmodel.cell.rehearsal import Rehearsal
 from costmodel.cell.request import Request, request
 from costmodel.cell.setup import DEFAULT_TRAINING, Setup, setup_of
 from costmodel.cell.subjects import ModelOptions, model_table
@@ -56,7 +57,9 @@ Convention = Annotated[
 _METHOD = "Method"
 _SIZES = "Sizes: a number, or a name to stay symbolic"
 
-PANELS: Mapping[str, type[Choices]] = MappingProxyType({"Model": ModelOptions, _METHOD: Options, "Training": Training})
+PANELS: Mapping[str, type[Choices]] = MappingProxyType(
+    {"Model": ModelOptions, _METHOD: Options, "Training": Training, "Rehearsal": Rehearsal}
+)
 """What a cell is told beside its sizes, under the heading that the help has for it on a terminal."""
 
 
@@ -97,7 +100,7 @@ class CellArguments(NamedTuple):
         """What the cell is told beside its sizes, as the keywords of the Python API."""
         training, told, options = self.training, self.told, self.options
         named = {name: getattr(told, name) for name in options_of(ModelOptions)}
-        return {**named, "options": options, "training": training}
+        return {**named, "options": options, "training": training, "rehearsal": self.rehearsal}
 
     @property
     def told(self) -> ModelOptions:
@@ -115,6 +118,11 @@ class CellArguments(NamedTuple):
         return Training.typed(self.typed)
 
     @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether a module of the caller's is run once beside its trace."""
+        return Rehearsal.typed(self.typed)
+
+    @property
     def sizes(self) -> dict[str, Any]:
         """The sizes that are not at their default, by option."""
         return {option: self.typed[option] for option in SIZES if option in self.typed}
@@ -128,7 +136,7 @@ class CellArguments(NamedTuple):
     def words(self) -> list[str]:
         """What is not at its default, as typed, without model and method."""
         sizes = [word for option, value in self.sizes.items() for word in (SIZES[option].flag, str(value))]
-        return [*sizes, *self.told.words, *self.options.words, *self.training.words]
+        return [*sizes, *self.told.words, *self.options.words, *self.training.words, *self.rehearsal.words]
 
     @property
     def given(self) -> list[str]:

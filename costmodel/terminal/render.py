@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costmodel.contract import CONVENTIONS, GROUPS, PHASE_LABELS, STEP_PHASES
 from costmodel.questions.estimate import Estimate
@@ -77,9 +77,30 @@ def _remarks(estimate: Estimate) -> list[str]:
         )
     else:
         lines.append("Unknown operators: none.")
+    lines += [f"{words} {_counted(estimate.found[name])}." for name, words in _FOUND.items() if name in estimate.found]
+    if estimate.rehearsal:
+        lines.append(_rehearsal(estimate.rehearsal))
     if "atlas" in estimate.versions:
         lines.append(f"The formulas that ship do not answer: {estimate.versions['atlas']}.")
     return lines
+
+
+_FOUND = {
+    "adapted": "Layers that got an adapter:",
+    "eval": "Left in eval mode, as the model has it (--train-mode train changes that):",
+    "frozen": "Parameters that the model itself has frozen:",
+}
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+def _rehearsal(held: Mapping[str, Any]) -> str:
+    if not held["equal"]:
+        return f"Not rehearsed: {held['reason']}."
+    sizes = ", ".join(f"{axis} = {value}" for axis, value in held["point"].items())
+    return f"Rehearsed: the real step at {sizes} is equal to its trace in every byte."
 
 
 def _memory(estimate: Estimate) -> Table:

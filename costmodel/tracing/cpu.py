@@ -144,10 +144,22 @@ def _grid_sample_backward(fakes: Fakes, given: Given, result: Any) -> Any:
 
 def _convolution_backward(fakes: Fakes, given: Given, result: Any) -> Any:
     for_input, for_weight, for_bias = result
-    if for_weight is None and for_bias is not None:
+    if for_weight is None and for_bias is not None and _by_onednn(given):
         weight = given("weight")
         for_weight = fakes.fresh(tuple(weight.shape), weight.stride(), weight.dtype)
     return for_input, for_weight, for_bias
+
+
+def _by_onednn(given: Given) -> bool:
+    """Tell whether torch leaves a convolution to oneDNN: ``ConvParams::use_mkldnn`` in ``Convolution.cpp``."""
+    x, weight, groups = given("input"), given("weight"), given("groups")
+    if x.dtype in (torch.bfloat16, torch.float16):
+        return True
+    images, window = (x.shape[0], x.shape[1], *([1] if x.dim() == 3 else []), *x.shape[2:])[:4], weight.shape[2:]
+    moved = any(step != 1 for step in (*given("stride"), *given("dilation")))
+    wide = moved or x.shape[0] >= 16 or max(window) != 1 or torch.get_num_threads() > 1
+    large = len(window) > 1 and min(window[-2:]) > 3
+    return x.dtype == torch.float32 and wide and (groups > 1 or large or x.shape[0] > 1 or prod(images) > 20_480)
 
 
 def _ctc_loss(fakes: Fakes, given: Given, _result: None) -> Any:
@@ -203,7 +215,7 @@ CORRECTED: dict[str, Correction] = {
     ),
     **dict.fromkeys(("aten.grid_sampler_2d_backward", "aten.grid_sampler_3d_backward"), _GRID),
     "aten.convolution_backward": Correction(
-        _convolution_backward, "the weight's gradient is made where the bias's alone is asked for"
+        _convolution_backward, "oneDNN makes the weight's gradient where the bias's alone is asked for"
     ),
 }
 """By operator, overloads alike."""

@@ -41,6 +41,7 @@ class LiftedStep:
         sizes: named sizes by key.
         input_bytes: bytes of the input batch.
         limits: the largest value of an axis that tables of positions allow.
+        found: what the model brought along, see `StepRecord`.
         guessed: whether a size was taken to be what it looks like, so that the result has to be checked elsewhere.
     """
 
@@ -51,6 +52,7 @@ class LiftedStep:
     input_bytes: Polynomial
     limits: dict[str, int]
     guessed: bool
+    found: dict[str, dict[str, int]]
 
 
 def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedStep:
@@ -105,6 +107,7 @@ def lift(generic: StepRecord, corner: StepRecord, lattice: Lattice) -> LiftedSte
         ),
         limits=_limits(reader, generic, corner),
         guessed=reader.guessed,
+        found=generic.found,
     )
 
 

@@ -44,8 +44,16 @@ class Batch:
         return [*self.positional, *self.named.values(), *self.labels]
 
 
-def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
+def adapted_model(
+    setup: Setup, point: Point, device: str, seen: Callable[[nn.Module], None] = lambda _: None
+) -> nn.Module:
     """Build the model on a device and apply the method to it.
+
+    Args:
+        setup: model, method and training.
+        point: the sizes.
+        device: ``meta`` or ``cpu``.
+        seen: is shown the model before the method is applied.
 
     Raises:
         InputError: when the method, or the model's constructor, refuses.
@@ -58,6 +66,7 @@ def adapted_model(setup: Setup, point: Point, device: str) -> nn.Module:
             model = model.to(getattr(torch, setup.training.dtype))
         if setup.training.checkpoint:
             checkpoint_blocks(model)
+        seen(model)
         with torch.device(device):  # adapters too are made without data
             adapted = setup.method.adapt(model, point.r, setup.options)
     except CostModelError:

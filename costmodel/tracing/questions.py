@@ -24,7 +24,7 @@ class Question(NamedTuple):
 
     Attributes:
         kind: ``bool``, ``int`` or ``float``.
-        site: the line of code that asked.
+        site: the line of code that asked, and which of its questions it was where it asked several in a row.
         where: the operator and its module, for a message.
     """
 
@@ -44,12 +44,25 @@ class Answers:
         self.asked: list[Question] = []
         self._yes = yes
         self._numbers = numbers
+        self._asker: tuple[int, int] | None = None
+        self._times = 0
 
     def answer(self, kind: type, where: str) -> Any:
         """Answer a question: yes where the line that asks is known to want it, otherwise no."""
-        site = _site()
+        site = self._site()
         self.asked.append(Question(kind, site, where))
         return self._yes.get(site, False) if kind is bool else self._numbers[kind]
+
+    def _site(self) -> str:
+        """Return the line of code that asks: the innermost one outside of this folder and torch's dispatcher."""
+        frame = sys._getframe(2)
+        while frame.f_back is not None and any(part in frame.f_code.co_filename for part in _BETWEEN):
+            frame = frame.f_back
+        asker = id(frame), frame.f_lasti
+        self._times = self._times + 1 if asker == self._asker else 0
+        self._asker = asker
+        again = f" ({self._times + 1})" if self._times else ""
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}{again}"
 
 
 def asks(name: str, given: list[torch.Tensor]) -> type | None:
@@ -69,14 +82,6 @@ _BETWEEN = (
     "/torch/_subclasses/",
     "/torch/utils/",
 )
-
-
-def _site() -> str:
-    """Return the line of code that asks: the innermost one outside of this folder and torch's dispatcher."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and any(part in frame.f_code.co_filename for part in _BETWEEN):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 Run = TypeVar("Run")

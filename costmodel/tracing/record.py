@@ -98,6 +98,8 @@ class StepRecord:
         input_sizes: bytes of each tensor of the input batch, which is in no group.
         lookups: for each embedding of known numbers, rows of the table and the largest number.
         modules: path to class name of each module, parents before children, in the model's own order.
+        found: by class, how many modules the caller left in ``eval`` mode, how many parameters it had ``frozen``, and
+            how many layers were ``adapted``.
     """
 
     base: dict[str, int]
@@ -108,6 +110,7 @@ class StepRecord:
     input_sizes: tuple[int, ...]
     lookups: tuple[tuple[int, int], ...] = ()
     modules: dict[str, str] = field(default_factory=dict, repr=False)
+    found: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
 
 def tensors(value: Any) -> Iterator[TensorRef]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import traceback
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
@@ -17,6 +18,7 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from costmodel.cell.setup import Setup
 from costmodel.cell.tensors import VALUES_UP_TO
+from costmodel.compat import quiet
 from costmodel.contract import Point
 from costmodel.errors import CostModelError, InputError, TraceError
 from costmodel.tracing.cpu import CpuPaths
@@ -87,7 +89,7 @@ def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
     plain = replace(setup, training=replace(setup.training, checkpoint=False, autocast=None))
 
     def run() -> list[tuple[int, ...]]:
-        model = _model(plain, point, memo)
+        model = _model(plain, point, memo, {})
         given = batch(plain, point, _empty, model=model)
         recorder = Recorder(memo)  # its rules make the pass possible; what it writes down is thrown away
         try:
@@ -95,7 +97,7 @@ def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
                 out = model(*given.positional, **given.named)
         except CostModelError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _explain(error, recorder, model, setup, point) from error
         return shapes_of_labels(out, plain)
 
@@ -104,24 +106,42 @@ def label_shapes(setup: Setup, point: Point) -> list[tuple[int, ...]]:
 
 def _without_data(memo: ShapeMemo, work: Callable[[], Result]) -> Result:
     """Do something on tensors that have no data and say that they are on the CPU."""
-    with torch.random.fork_rng([]), memo.fakes.mode:  # a constructor that computes with its parameters draws numbers
+    with quiet(), torch.random.fork_rng([]), memo.fakes.mode:  # a constructor may draw numbers
         return work()
 
 
-def _model(setup: Setup, point: Point, memo: ShapeMemo) -> nn.Module:
+def _model(setup: Setup, point: Point, memo: ShapeMemo, found: dict[str, dict[str, int]]) -> nn.Module:
     """Build the adapted model without data.
 
     Raises:
         InputError: as `adapted_model`.
     """
     with unset_fake_temporarily():
-        model = adapted_model(setup, point, "meta")
+        model = adapted_model(setup, point, "meta", lambda built: found.update(_found(built)))
+    found["adapted"] = _kinds(getattr(module, "base_layer", None) for module in model.modules())
     memo.fakes.of_model(model)
     return model
 
 
+def _found(model: nn.Module) -> dict[str, dict[str, int]]:
+    """Say what a model brings along: modules in eval mode, and parameters that are frozen, by the class they are in."""
+    leaves = [module for module in model.modules() if next(module.children(), None) is None]
+    frozen = (
+        module
+        for module in model.modules()
+        for parameter in module.parameters(recurse=False)
+        if not parameter.requires_grad
+    )
+    return {"eval": _kinds(module for module in leaves if not module.training), "frozen": _kinds(frozen)}
+
+
+def _kinds(modules: Iterable[object]) -> dict[str, int]:
+    return dict(Counter(type(module).__name__ for module in modules if isinstance(module, nn.Module)))
+
+
 def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int, ...]], answers: Answers) -> StepRecord:
-    model = _model(setup, point, memo)
+    found: dict[str, dict[str, int]] = {}
+    model = _model(setup, point, memo, found)
     optimizer = optimizer_of(model, setup, point)
     given = batch(setup, point, _empty, labels, model=model)
     recorder = Recorder(memo, answers, trusted=setup.by_name)
@@ -140,7 +160,7 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
                 two_steps(model, optimizer, given, setup, phase)
         except CostModelError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _explain(error, recorder, model, setup, point) from error
         finally:
             recorder.close()
@@ -153,6 +173,7 @@ def _record(setup: Setup, point: Point, memo: ShapeMemo, labels: list[tuple[int,
         input_sizes=tuple(tensor.nbytes for tensor in given.tensors),
         lookups=tuple(recorder.lookups),
         modules=recorder.modules,
+        found={name: kinds for name, kinds in found.items() if kinds},
     )
 
 
@@ -187,11 +208,11 @@ _SIZE_COMPLAINTS = (
 _LARGEST_TRIED = 1024
 
 
-def _too_small(error: Exception) -> bool:
+def _too_small(error: BaseException) -> bool:
     return any(complaint in str(error) for complaint in _SIZE_COMPLAINTS)
 
 
-def _explain(error: Exception, recorder: Recorder, model: nn.Module, setup: Setup, point: Point) -> CostModelError:
+def _explain(error: BaseException, recorder: Recorder, model: nn.Module, setup: Setup, point: Point) -> CostModelError:
     """Say in one line why a step could not be traced."""
     reason = " ".join(str(error).split())
     name = setup.subject.name
@@ -211,7 +232,7 @@ def _explain(error: Exception, recorder: Recorder, model: nn.Module, setup: Setu
 _TRACERS = ("torch", "costmodel", "peft")
 
 
-def _line_of(error: Exception) -> str:
+def _line_of(error: BaseException) -> str:
     """Name the innermost line of the model's own code that an error passed through."""
     frames = [
         (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)

@@ -36,6 +36,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "aux": (*(thing for thing in THINGS if thing is not True), None, "yes", np.bool_(True)),
     "options": (*THINGS, costmodel.Training(), {"alpha": 3}),
     "training": (*THINGS, costmodel.Options(), {"loss": "sum"}),
+    "rehearsal": (*THINGS, costmodel.Options(), {"no_rehearsal": True}),
     "cache": (*(thing for thing in THINGS if thing is not True), None, "no"),
     "quantity": (*THINGS, None, "peaks"),
     "depth": (*THINGS, "deep"),

@@ -94,6 +94,9 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "train_head": (1, "no", None),
     "aux": (1, "yes", None),
     "targets": (3, ["fc"], b"fc"),
+    "no_rehearsal": (1, "yes", None),
+    "rehearsal_seconds": (0, -1, "soon", None, math.inf),
+    "rehearsal_memory": (3, None, "much", "64 miles"),
     "inputs": (3, ["3x96x96"], b"S"),
 }
 

@@ -76,7 +76,7 @@ def test_from_the_command_line(net: str, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["estimate", f"{net}:make_net", "--input", "3x96x96", "--method", "galore"]) == 0
     assert "H = 96, W = 96" in capsys.readouterr().out
     assert main(["validate", f"{net}:make_net", "--input", "3x40x40"]) == 0
-    assert "equal: all 28 numbers" in capsys.readouterr().out
+    assert "equal: all 36 numbers" in capsys.readouterr().out
 
 
 def test_a_model_that_cannot_be_traced_names_the_line(net: str) -> None:

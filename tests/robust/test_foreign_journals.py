@@ -211,7 +211,8 @@ def test_a_swept_table_has_no_formula_either(tmp_path: Path) -> None:
 
     from costmodel.questions import frames
 
-    numbers = {name: [-1, None] for name in frames.SCHEMA.names if name not in ("model", "method")}
+    numbers = {name: [-1, None] for name in frames.SCHEMA.names if name not in ("model", "method", "lower_bound")}
+    numbers["lower_bound"] = [True, False]
     table = pa.table({"model": [FORMULA, "resnet18"], "method": ["fft", "@fft"], **numbers}, schema=frames.SCHEMA)
     with frames.writer(tmp_path / "a.csv") as append:
         append(table)

@@ -197,7 +197,7 @@ def test_symbolic_output_prints_formulas(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_validate_answers_equal(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("validate resnet18 --method bn_head --batch 2 --height 40 --width 50".split()) == 0
-    assert "equal: all 28 numbers" in capsys.readouterr().out
+    assert "equal: all 36 numbers" in capsys.readouterr().out
 
 
 def test_validate_json_and_exit_status(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_validate_json_and_exit_status(capsys: pytest.CaptureFixture[str], monke
     honest = compare._flop_rows
     monkeypatch.setattr(compare, "_flop_rows", lambda e, m: [*honest(e, m), compare.Row("x", "y", 1, 2)])
     assert main("validate resnet18 --method bn_head --batch 2 --resolution 40".split()) == 1
-    assert "1 of 29 numbers differ" in capsys.readouterr().out
+    assert "1 of 37 numbers differ" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_schemas_speak_the_words_of_the_contract() -> None:
     for name, known in (("by_phase", PHASES), ("by_group", GROUPS), ("by_kind", KINDS)):
         assert tuple(words[name]["properties"])[: len(known)] == tuple(words[name]["required"]) == known
     assert {*words["options"]["properties"]["projection"]["enum"]} == {*PROJECTIONS}
-    assert [*schemas()["sweep"]["properties"]["rows"]["items"]["properties"]][-len(COLUMNS) :] == [*COLUMNS]
+    assert [*schemas()["sweep"]["properties"]["rows"]["items"]["properties"]][-len(COLUMNS) - 1 : -1] == [*COLUMNS]
     from validate.depths import DEPTHS
 
     assert words["depth"]["enum"] == [*DEPTHS]

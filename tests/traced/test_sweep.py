@@ -158,7 +158,7 @@ def test_a_model_of_one_size_only(capsys: pytest.CaptureFixture[str]) -> None:
     from costmodel.terminal.arguments import CellArguments, CellsArguments
     from costmodel.terminal.commands.sweep import _grids
 
-    (asked,) = _grids(CellsArguments(["mvit_v2_s"], ["bn_head"], CellArguments(None, "fft", {"resolution": "224"})))
+    (asked,), _ = _grids(CellsArguments(["mvit_v2_s"], ["bn_head"], CellArguments(None, "fft", {"resolution": "224"})))
     assert len(asked) == 1
 
 
@@ -179,8 +179,8 @@ def read(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line, parse_float=no_float) for line in path.read_text(encoding="utf-8").splitlines()]
     with path.open(newline="") as lines:
         found = [*csv.DictReader(lines)]
-    text = ("model", "method")
-    return [{key: v if key in text else int(v) if v else None for key, v in row.items()} for row in found]
+    reads = {"model": str, "method": str, "lower_bound": {"true": True, "false": False}.get}
+    return [{key: reads.get(key, int)(v) if v else None for key, v in row.items()} for row in found]
 
 
 ENDINGS = (".csv", ".parquet", ".jsonl")

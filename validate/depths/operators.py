@@ -38,7 +38,7 @@ class Operators(Depth):
             CostModelError: where there is no closed form, or the model does not take the size.
         """
         values = point.values()
-        return Source(setup).derivation(request_at(setup, values)).formula.evaluate(values)
+        return Source(setup, rehearsing=False).derivation(request_at(setup, values)).formula.evaluate(values)
 
 
 DEPTH = Operators(OPERATORS, "tensors and FLOPs, operator by operator", exact=True, headline="memory.peak", unit="")

@@ -9,10 +9,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 SCALES = (1, 2, 3)
 """Each sample's sizes are taken so many times."""
+
+LARGEST = 2**20
+"""Elements of a sample's tensors up to which its sizes are taken several times."""
 
 DTYPES = (torch.float32, torch.int64, torch.bool, torch.complex64)
 """The first of these that an operator takes is the one that its samples have."""
@@ -58,7 +61,11 @@ def samples(entry: Any, scales: tuple[int, ...] = SCALES) -> Iterator[Sample]:
     torch.manual_seed(0)
     random.seed(0)
     for number, found in enumerate(entry.sample_inputs("cpu", dtype, requires_grad=False)):
+        given = tree_leaves((found.input, found.args, found.kwargs))
+        tensors = [leaf for leaf in given if isinstance(leaf, torch.Tensor)]
         for scale in scales:
+            if scale > 1 and any(tensor.numel() * scale ** tensor.dim() > LARGEST for tensor in tensors):
+                continue
             larger = partial(_larger, scale=scale)
             args, kwargs = tree_map_only(torch.Tensor, larger, ((found.input, *found.args), found.kwargs))
             yield Sample(entry.op, args, kwargs, (number, scale))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import reduce
 from typing import Any
 
 import torch
@@ -12,21 +12,14 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from costmodel.errors import TraceError
 from costmodel.tracing.cpu import CpuPaths
-from costmodel.tracing.live import follow, memory_event
 from costmodel.tracing.memo import ShapeMemo
 from costmodel.tracing.questions import Answers, settled
 from costmodel.tracing.recorder import Recorder
 from costmodel.tracing.step import collector_off
-from costmodel.tracing.values import only_views
 from validate.operators.database import Sample
+from validate.operators.trails import Trail, made_something
+from validate.operators.trails import trail as followed
 from validate.step.census import Census
-
-Trail = list[tuple[str, int]]
-"""After each operator: its name, and the bytes alive beside the inputs.
-
-Operators that only look at a storage in another way are left out, and those whose results have no elements: they make
-nothing, and torch runs others of them on tensors without data.
-"""
 
 Which = Callable[[int], bool]
 """Whether a floating input, by its place among all, requires a gradient."""
@@ -41,7 +34,7 @@ def on_the_cpu(sample: Sample, which: Which) -> Trail:
     census.ignore([leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)])
 
     def note(name: str, returned: list[torch.Tensor]) -> None:
-        if _makes(name) and any(tensor.numel() for tensor in returned):
+        if made_something(name, returned):
             trail.append((name, census.total))
 
     census.watch = note
@@ -77,29 +70,9 @@ def as_traced(sample: Sample, which: Which, memo: ShapeMemo, *, known: bool) -> 
                     _both_ways(sample.call, args, kwargs)
         except Exception as error:  # whatever stops a trace
             raise TraceError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
-        return _trail(recorder)
+        return followed(recorder.calls, recorder.events)
 
     return settled(run, lambda one, other: one == other, "it")
-
-
-def _trail(recorder: Recorder) -> Trail:
-    now, done = 0, 0
-    trail = []
-    changes = list(follow(map(memory_event, recorder.events)))
-    for call in recorder.calls:
-        for before, after in changes[done : call.events]:
-            now += (after.nbytes if after else 0) - (before.nbytes if before else 0)
-        done = call.events
-        if _makes(call.name) and any(0 not in ref.shape for ref in call.outputs if ref):
-            trail.append((call.name, now))
-    return trail
-
-
-@cache
-def _makes(name: str) -> bool:
-    """Tell whether an operator may make something: it does more than look at a storage in another way."""
-    namespace, packet, overload = name.split(".")
-    return not only_views(getattr(getattr(getattr(torch.ops, namespace), packet), overload))
 
 
 def _prepared(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
 
+from costmodel.compat import quiet
 from costmodel.errors import CostModelError, shown
 from costmodel.tracing.memo import ShapeMemo
 from validate.operators.database import SCALES, dtype_of, name_of, samples
@@ -86,16 +84,3 @@ def judged(entry: Any, memo: ShapeMemo, scales: tuple[int, ...] = SCALES, most: 
                     one, other = next(pair for pair in pairs if pair[0] != pair[1])
                     first = f"sample {sample.place}, {way} trained: {one} on the CPU, {other} traced"
     return Verdict(name_of(entry), str(dtype_of(entry)).removeprefix("torch."), **counts, refused=refused, first=first)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep torch's warnings and log to itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

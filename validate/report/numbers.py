@@ -94,7 +94,7 @@ def _lines() -> list[dict[str, Any]]:
 
 def _line(model: str, method: str) -> dict[str, Any]:
     setup = Cell(model, method, RANK, SIDE).spec.setup
-    source = Source(setup)
+    source = Source(setup, rehearsing=False)
     points = [{"N": 1, "H": SIDE, "W": SIDE, "r": rank} for rank in range(min(RANKS), max(RANKS) + 1)]
     costs = [source.derivation(request_at(setup, point)).formula.evaluate(point) for point in points]
     return {

@@ -44,7 +44,7 @@ def predictions(
     for spec in planned:
         setup = spec.setup
         if source is None or source.setup.identity is None or source.setup.identity != setup.identity:
-            source = Source(setup)  # neighbours share theirs, others the disk cache
+            source = Source(setup, rehearsing=False)  # neighbours share theirs, others the disk cache
         try:
             exact = source.derivation(request_at(setup, spec.point)).formula.evaluate(spec.point)
         except CostModelError as error:
