@@ -92,6 +92,15 @@ def _batch_norm(fakes: Fakes, given: Given, result: Any) -> Any:
     )
 
 
+def _layer_norm(fakes: Fakes, given: Given, result: Any) -> Any:
+    x, parameters = given("input"), [given("weight"), given("bias")]
+    mixed = any(each is not None and each.dtype != x.dtype for each in parameters)
+    dtype = torch.float32 if mixed else x.dtype
+    return result[0], *(
+        item if item.dtype == dtype else fakes.fresh(tuple(item.shape), item.stride(), dtype) for item in result[1:]
+    )
+
+
 _NO_REDUCTION = 0
 
 
@@ -190,6 +199,9 @@ _NORM = Correction(
     _batch_norm,
     "in eval mode no mean and deviation are saved; in train mode they have the type of the weight, in bfloat16 too",
 )
+_STATISTICS = Correction(
+    _layer_norm, "mean and deviation have the type of the input, and float32 where parameters have another one"
+)
 _GRID = Correction(_grid_sample_backward, "the grid's gradient is made whether it is asked for or not")
 
 
@@ -210,6 +222,7 @@ CORRECTED: dict[str, Correction] = {
     "aten.mkldnn_rnn_layer_backward": Correction(_lstm_backward, "the two biases have a gradient each"),
     "aten._embedding_bag": Correction(partial(_embedding_bag, trained=True), _BAGS),
     "aten._embedding_bag_forward_only": Correction(partial(_embedding_bag, trained=False), _BAGS),
+    **dict.fromkeys(("aten.native_layer_norm", "aten.native_group_norm"), _STATISTICS),
     "aten.native_layer_norm_backward": Correction(
         _layer_norm_backward, "gradients of weight and bias have the strides of a new tensor"
     ),

@@ -196,7 +196,7 @@ def test_all_files_hold_what_json_prints(tmp_path: Path, capsys: pytest.CaptureF
         assert out == ""
         assert err == f"costmodel: {len(printed)} points written to {path}\n"
         assert read(path) == printed
-        assert [*read(path)[0]] == ["model", "method", *AXES, *COLUMNS]
+        assert [*read(path)[0]] == ["model", "method", *AXES, *COLUMNS, "lower_bound"]
     assert sorted(path.suffix for path in tmp_path.iterdir()) == sorted(ENDINGS)
 
 
