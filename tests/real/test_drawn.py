@@ -25,7 +25,7 @@ def verdict(seed: int) -> str:
     return f"different: {wrong}" if wrong else "equal"
 
 
-@pytest.mark.each(20)
+@pytest.mark.each(50)
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_a_drawn_module_is_equal_or_refused(seed: int) -> None:
     found = verdict(seed)

@@ -16,7 +16,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.each(4)
+@pytest.mark.each(9)
 @pytest.mark.parametrize("name", HABITS)
 def test_a_habit(name: str) -> None:
     make, inputs, batch, method, training = HABITS[name]

@@ -21,7 +21,8 @@ MOST = 12
 
 def rows(heading: str) -> dict[str, list[str]]:
     """The table under a heading of the page, by its first column."""
-    lines = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].strip().splitlines()[2:]
+    section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = section.strip().splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
     return {row[0]: row[1:] for row in cells}
 
@@ -31,7 +32,7 @@ def database() -> dict[str, Any]:
     return {name_of(entry): entry for entry in entries()}
 
 
-@pytest.mark.each(90)
+@pytest.mark.each(140)
 @pytest.mark.parametrize("name", sorted(rows("Every entry")))
 def test_an_entry_is_equal_or_refused(name: str) -> None:
     found = judged(database()[name], ShapeMemo(), most=MOST)
