@@ -11,6 +11,7 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, ClassVar
 
+from costmodel.algebra.domain import Domain
 from costmodel.algebra.formula import Derivation
 from costmodel.cell.request import Request
 from costmodel.cell.setup import Setup, setup_of
@@ -242,8 +243,9 @@ def _damage(file: Path) -> str:
 def stale(entry: Entry) -> str:
     """Derive one stored formula again and say how they differ; empty where they are the same.
 
-    Quantities of one term have to be the same polynomial. Which of several terms were proved never to win may depend on
-    how a linear program was solved: those are compared as numbers, at random points of the domain.
+    Where both hold for the same, quantities of one term have to be the same polynomial. Which of several terms were
+    proved never to win may depend on how a linear program was solved: those are compared as numbers, at random points
+    of the domain, and so is everything where the new one holds for smaller batches too.
     """
     setup = setup_of(entry.model, entry.method)
     old = Derivation.from_dict(stored(entry.model)["cells"][entry.method][entry.region])
@@ -253,10 +255,10 @@ def stale(entry: Entry) -> str:
         new = Source(setup, cached=False).derivation(_asked(setup, entry))
     except CostModelError as error:
         return f"{entry}: cannot be derived any more: {error}"
-    if new.formula.domain != domain:
+    if not _holds_where(new.formula.domain, domain):
         return f"{entry}: holds for {new.formula.domain.describe()}, stored for {domain.describe()}"
     for key, terms in old.formula.quantities.items():
-        if len(terms) == 1 and new.formula.quantities[key] != terms:
+        if new.formula.domain == domain and len(terms) == 1 and new.formula.quantities[key] != terms:
             return f"{entry}: {key} is {new.formula.text(key)}, stored {old.formula.text(key)}"
     for _ in range(POINTS):
         point = domain.draw(draw)
@@ -266,6 +268,16 @@ def stale(entry: Entry) -> str:
     facts = ("unknown", "grouped", "overcounted")
     changed = [fact for fact in facts if getattr(new, fact) != getattr(old, fact)]
     return f"{entry}: {', '.join(changed)} changed" if changed else ""
+
+
+def _holds_where(new: Domain, old: Domain) -> bool:
+    """Tell whether a domain is another one, or that and smaller batches: such a formula is no other one."""
+    held = all(new.fixed.get(axis, value) == value and new.allows(axis, value) for axis, value in old.fixed.items())
+    if not held or new.tied != old.tied or not old.free.keys() <= new.free.keys():
+        return False
+    batch = new.free.get("N"), old.free.get("N")
+    smaller = batch[0] is None or batch[1] is None or batch[0].lower <= batch[1].lower
+    return smaller and all(new.free[axis] == free for axis, free in old.free.items() if axis != "N")
 
 
 def _asked(setup: Setup, entry: Entry) -> Request:
