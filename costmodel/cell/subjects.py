@@ -214,7 +214,7 @@ def _made_on_meta(make: Callable[[Point], nn.Module], point: Point) -> nn.Module
     try:
         with parameters_on_meta():
             return make(point)
-    except Exception:
+    except Exception:  # whatever a constructor does with parameters that have no data
         if max(point.H or 0, point.W or 0) > LARGEST_WITH_DATA:
             raise
         return None

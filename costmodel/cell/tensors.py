@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def replace_tensors(model: nn.Module, replacement: Callable[[torch.Tensor], torc
                     members[name] = new(tensor)  # type: ignore[assignment]  # a parameter's place gets a parameter
     for module in model.modules():
         for name, value in vars(module).items():
-            if not (name.startswith("_") and name in _TORCHS) and (changed := _within(value, made)) is not value:
+            if name not in _TORCHS and (changed := _within(value, made)) is not value:
                 vars(module)[name] = changed
 
 
@@ -46,18 +47,14 @@ def _within(value: Any, made: Mapping[int, tuple[torch.Tensor, torch.Tensor]]) -
         return made[id(value)][1] if id(value) in made else value
     if type(value) in (list, tuple):
         changed = [_within(item, made) for item in value]
-        return value if all(map(_same, changed, value)) else type(value)(changed)
+        return value if all(map(is_, changed, value)) else type(value)(changed)
     if type(value) is dict:
         items = {key: _within(item, made) for key, item in value.items()}
-        return value if all(map(_same, items.values(), value.values())) else items
+        return value if all(map(is_, items.values(), value.values())) else items
     return value
 
 
 _TORCHS = frozenset({"_parameters", "_buffers", "_modules"})
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other
 
 
 def emptied(model: nn.Module) -> nn.Module:
